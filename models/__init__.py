@@ -1,0 +1,1 @@
+"""Inference models of the box: an image in, scores out."""
