@@ -24,6 +24,10 @@ class DeviceLost(DriverError):
     """A device that worked has gone (unplugged, suspended beyond repair). Opening it again may succeed later."""
 
 
+class EndOfStream(DriverError):
+    """A simulated source has played its recording to the end and nothing will follow; no microphone ever raises it."""
+
+
 class Source(StrEnum):
     """Where a press came from; written into every record of it."""
 
@@ -144,7 +148,8 @@ class Loss:
 class Capture(Protocol):
     """An open sound source. `read` blocks for about a period and at most `read_timeout_s`.
 
-    Raises `DeviceLost` when the device is gone; the caller closes, and opens a new one when it is back.
+    Raises `DeviceLost` when the device is gone; the caller closes, and opens a new one when it is back. Raises
+    `EndOfStream` when a recording that is not repeated is over.
     """
 
     rate_hz: int
