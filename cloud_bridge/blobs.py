@@ -1,0 +1,131 @@
+"""Sound in the blob store: a local folder, S3, or memory for tests; named by content's owner, written once, read in ranges."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from cloud_bridge.config import ConfigError
+from cloud_bridge.faultpoint import FaultPoint, no_fault
+
+RANGE_BYTES = 256 * 1024
+
+
+class BlobError(OSError):
+    """The blob store refused or is away; the message names the key. Trying again later may succeed."""
+
+
+class BlobMissing(BlobError):  # noqa: N818 - names what is the matter
+    """There is no blob of this key."""
+
+
+class Blobs:
+    """A blob store. Thread-safe. `put` returns only when the bytes are durable."""
+
+    def __init__(self, store: ObjectStore, folder: Path | None, fault: FaultPoint = no_fault) -> None:
+        self._store = store
+        self._folder = folder
+        self._fault = fault
+
+    def put(self, key: str, source: Path) -> None:
+        """Store a file's bytes under `key`, replacing what is there; raises `BlobError`."""
+        self._fault("blob.before_put")
+        try:
+            obstore.put(self._store, key, source)
+            self._fault("blob.before_fsync")
+            if self._folder is not None:
+                _sync_path(self._folder, key)
+        except (BaseError, OSError) as error:
+            raise BlobError(f"blob {key!r} cannot be written: {error}") from error
+        self._fault("blob.after_put")
+
+    def size_bytes(self, key: str) -> int:
+        """Length of a blob; raises `BlobMissing` or `BlobError`."""
+        try:
+            return int(obstore.head(self._store, key)["size"])
+        except FileNotFoundError as error:
+            raise BlobMissing(f"blob {key!r} does not exist") from error
+        except (BaseError, OSError) as error:
+            raise BlobError(f"blob {key!r} cannot be read: {error}") from error
+
+    def read(self, key: str, start: int, length: int) -> bytes:
+        """Bytes `start` to `start + length` of a blob (fewer at its end); raises `BlobMissing` or `BlobError`."""
+        if length <= 0:
+            return b""
+        try:
+            return bytes(obstore.get_range(self._store, key, start=start, length=length))
+        except FileNotFoundError as error:
+            raise BlobMissing(f"blob {key!r} does not exist") from error
+        except (BaseError, OSError) as error:
+            raise BlobError(f"blob {key!r} cannot be read at {start}: {error}") from error
+
+    def stream(self, key: str, start: int, length: int) -> Iterator[bytes]:
+        """The same bytes in pieces of at most `RANGE_BYTES`, for an HTTP range answer of any size."""
+        end = start + length
+        while start < end:
+            piece = self.read(key, start, min(RANGE_BYTES, end - start))
+            if not piece:
+                raise BlobError(f"blob {key!r} ends at {start}, before {end}")
+            start += len(piece)
+            yield piece
+
+    def check(self) -> None:
+        """Raise `BlobError` unless the store answers and can be written."""
+        key = "health/probe"
+        try:
+            obstore.put(self._store, key, b"ok")
+            obstore.delete(self._store, key)
+        except (BaseError, OSError) as error:
+            raise BlobError(f"the blob store cannot be written: {error}") from error
+
+
+def open_blobs(url: str, options: Mapping[str, str] | None = None, fault: FaultPoint = no_fault) -> Blobs:
+    """The blob store at `url`: `file:///folder` (created), `s3://bucket/prefix` or `memory://`; raises `ConfigError`.
+
+    Nothing is sent over the network here; `options` are obstore's for S3 (endpoint, region, access_key_id, …).
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "memory":
+        return Blobs(MemoryStore(), None, fault)
+    if parts.scheme == "file":
+        if parts.netloc or not parts.path.startswith("/"):
+            raise ConfigError(f"blobs.url {url!r} must have three slashes and an absolute path: file:///<folder>")
+        folder = Path(parts.path)
+        folder.mkdir(parents=True, exist_ok=True)
+        return Blobs(LocalStore(folder), folder, fault)
+    if parts.scheme == "s3" and parts.netloc:
+        try:
+            store: ObjectStore = from_url(url, **dict(options or {}))  # type: ignore[call-overload]
+        except (BaseError, ValueError, TypeError) as error:
+            raise ConfigError(f"blobs.url {url!r} or blobs.options cannot be used: {error}") from error
+        return Blobs(store, None, fault)
+    raise ConfigError(f"blobs.url {url!r} is none of file:///<folder>, s3://<bucket>/<prefix>, memory://")
+
+
+def track_key(site: str, box: str, track: str, codec: str) -> str:
+    """The key of a track's sound; its parts are names of the wire contract, so it never leaves its folder."""
+    return f"tracks/{site}/{box}/{track}.{codec}"
+
+
+def _sync_path(folder: Path, key: str) -> None:
+    """Make a file and every folder entry down to it durable: the library renames without syncing."""
+    path = folder / key
+    _sync(path)
+    for parent in path.parents:
+        _sync(parent)
+        if parent == folder:
+            return
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""What the bridge remembers: tables, writing (idempotent by id), queries, users."""

@@ -1,0 +1,315 @@
+"""Questions of pages and programs to the store. All read-only; times are Unix nanoseconds; ids are the wire's.
+
+Lists are paged by key, not by offset: a page costs the same at the end of a million rows as at their beginning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, tuple_
+
+from cloud_bridge.store import tables as t
+from cloud_bridge.store.engine import Store
+from cloud_bridge.store.rows import (
+    BoxRow,
+    Changes,
+    Cursor,
+    FaultRow,
+    Instant,
+    PressDetail,
+    PressFilter,
+    PressPage,
+    PressRow,
+    QuarantineRow,
+    SeqGap,
+    TrackRow,
+    TrackState,
+)
+from edge.wire import Health, TrackData
+
+LIMIT_MAX = 500
+
+
+def list_presses(store: Store, where: PressFilter, cursor: Cursor | None = None, limit: int = 50) -> PressPage:
+    """One page of presses, newest first, after `cursor`; `limit` is cut to `LIMIT_MAX`."""
+    limit = max(1, min(limit, LIMIT_MAX))
+    query = _presses().order_by(t.press.c.wall_ns.desc(), t.press.c.id.desc()).limit(limit + 1)
+    for column, value in (
+        (t.press.c.site, where.site),
+        (t.press.c.box, where.box),
+        (t.press.c.trigger, where.trigger),
+        (t.track.c.state, where.state and str(where.state)),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if where.since_ns is not None:
+        query = query.where(t.press.c.wall_ns >= where.since_ns)
+    if where.until_ns is not None:
+        query = query.where(t.press.c.wall_ns < where.until_ns)
+    if cursor is not None:
+        query = query.where(tuple_(t.press.c.wall_ns, t.press.c.id) < tuple_(cursor.wall_ns, cursor.id))
+    with store.read() as connection:
+        rows = tuple(_press_row(row) for row in connection.execute(query))
+    page = rows[:limit]
+    more = len(rows) > limit
+    return PressPage(page, Cursor(page[-1].instant.wall_ns, page[-1].id) if more else None)
+
+
+def press(store: Store, press_id: str) -> PressDetail | None:
+    """A press and its tracks, or None where no such press has arrived."""
+    with store.read() as connection:
+        found = connection.execute(_presses().where(t.press.c.id == press_id)).one_or_none()
+        if found is None:
+            return None
+        row = _press_row(found)
+        query = _tracks().where(
+            or_(t.track.c.press == press_id, t.track.c.id == row.track, t.track.c.extends == row.track)
+        )
+        tracks = [_track_row(track) for track in connection.execute(query)]
+    tracks.sort(key=lambda track: (track.id != row.track, track.completed_ns or 0, track.id))
+    return PressDetail(row, tuple(tracks))
+
+
+def track(store: Store, track_id: str) -> TrackRow | None:
+    """A track, or None."""
+    with store.read() as connection:
+        found = connection.execute(_tracks().where(t.track.c.id == track_id)).one_or_none()
+        return None if found is None else _track_row(found)
+
+
+def track_peaks(store: Store, track_id: str) -> bytes | None:
+    """int8 pairs (minimum, maximum) for the waveform, or None while the track is not complete or does not decode."""
+    with store.read() as connection:
+        peaks: bytes | None = connection.execute(select(t.track.c.peaks).where(t.track.c.id == track_id)).scalar()
+        return peaks
+
+
+def press_of_track(store: Store, track_id: str) -> str | None:
+    """The press that a track belongs to (the first of a hammered series), or None."""
+    with store.read() as connection:
+        named: str | None = connection.execute(select(t.track.c.press).where(t.track.c.id == track_id)).scalar()
+        if named is not None:
+            return named
+        query = select(t.press.c.id).where(t.press.c.track == track_id).order_by(t.press.c.misuse, t.press.c.mono_ns)
+        first: str | None = connection.execute(query.limit(1)).scalar()
+        return first
+
+
+def changes(store: Store, after: int, limit: int = 200) -> Changes:
+    """Presses that changed after `after` (0: from the beginning), in commit order; a press is there once."""
+    query = _presses().where(t.press.c.change > after).order_by(t.press.c.change, t.press.c.id)
+    with store.read() as connection:
+        rows = [_press_row(row) for row in connection.execute(query.limit(limit + 1))]
+    if len(rows) > limit:
+        # Presses of one transaction share a number; a page never ends within it, else the rest would be skipped.
+        last = rows[-1].change
+        whole = [row for row in rows if row.change < last]
+        if not whole:
+            with store.read() as connection:
+                same = _presses().where(t.press.c.change == last).order_by(t.press.c.id)
+                whole = [_press_row(row) for row in connection.execute(same)]
+        rows = whole
+    return Changes(tuple(rows), rows[-1].change if rows else after)
+
+
+def last_change(store: Store) -> int:
+    """The number to begin `changes` with, so that only what comes later is seen."""
+    with store.read() as connection:
+        value: int | None = connection.execute(select(t.change.c.value)).scalar()
+        return value or 0
+
+
+def boxes(store: Store) -> tuple[BoxRow, ...]:
+    """All boxes that were ever heard of, by site and name."""
+    with store.read() as connection:
+        counts = {
+            (row.site, row.box): (row.presses, row.last_ns)
+            for row in connection.execute(
+                select(
+                    t.press.c.site,
+                    t.press.c.box,
+                    func.count().label("presses"),
+                    func.max(t.press.c.wall_ns).label("last_ns"),
+                ).group_by(t.press.c.site, t.press.c.box)
+            )
+        }
+        missing: dict[tuple[str, str], int] = {}
+        for key, (span, there) in _series_tails(connection).items():
+            missing[key[:2]] = missing.get(key[:2], 0) + span - there
+        found = []
+        for row in connection.execute(select(t.box).order_by(t.box.c.site, t.box.c.name)):
+            presses, last_press_ns = counts.get((row.site, row.name), (0, None))
+            found.append(
+                BoxRow(
+                    site=row.site,
+                    name=row.name,
+                    online=row.online,
+                    session=row.session,
+                    version=row.version,
+                    boot_id=row.boot_id,
+                    series=row.series,
+                    status_ns=row.status_ns,
+                    health=None if row.health is None else msgspec.json.decode(row.health, type=Health),
+                    health_ns=row.health_ns,
+                    presses=presses,
+                    last_press_ns=last_press_ns,
+                    missing=missing.get((row.site, row.name), 0),
+                )
+            )
+        return tuple(found)
+
+
+def missing_seq(store: Store, site: str, box: str, limit: int = 1000) -> tuple[SeqGap, ...]:
+    """Holes in the numbering of a box's events, by series and number, at most `limit`."""
+    seq, key = t.event.c.seq, (t.event.c.series,)
+    tail = (
+        select(t.event.c.series, seq, func.lag(seq).over(partition_by=key, order_by=seq).label("previous"))
+        .join(
+            t.series,
+            and_(
+                t.series.c.site == t.event.c.site,
+                t.series.c.box == t.event.c.box,
+                t.series.c.series == t.event.c.series,
+            ),
+        )
+        .where(t.event.c.site == site, t.event.c.box == box, seq > t.series.c.whole_to)
+        .subquery()
+    )
+    previous = func.coalesce(tail.c.previous, t.series.c.whole_to)
+    query = (
+        select(tail.c.series, (previous + 1).label("first"), (tail.c.seq - 1).label("last"))
+        .join(t.series, t.series.c.series == tail.c.series)
+        .where(t.series.c.site == site, t.series.c.box == box, tail.c.seq > previous + 1)
+        .order_by(tail.c.series, tail.c.seq)
+        .limit(limit)
+    )
+    with store.read() as connection:
+        return tuple(SeqGap(row.series, row.first, row.last) for row in connection.execute(query))
+
+
+def faults(store: Store, site: str | None = None, box: str | None = None, limit: int = 100) -> tuple[FaultRow, ...]:
+    """The latest fault reports, newest first."""
+    query = select(t.fault).order_by(t.fault.c.wall_ns.desc(), t.fault.c.id).limit(max(1, min(limit, LIMIT_MAX)))
+    if site is not None:
+        query = query.where(t.fault.c.site == site)
+    if box is not None:
+        query = query.where(t.fault.c.box == box)
+    with store.read() as connection:
+        return tuple(
+            FaultRow(
+                id=row.id,
+                site=row.site,
+                box=row.box,
+                name=row.name,
+                device=row.device,
+                active=row.active,
+                detail=row.detail,
+                lost_frames=row.lost_frames,
+                instant=_instant(row),
+            )
+            for row in connection.execute(query)
+        )
+
+
+def list_quarantine(store: Store, before: int | None = None, limit: int = 50) -> tuple[QuarantineRow, ...]:
+    """Quarantined messages, newest first, with ids below `before`."""
+    query = select(t.quarantine).order_by(t.quarantine.c.id.desc()).limit(max(1, min(limit, LIMIT_MAX)))
+    if before is not None:
+        query = query.where(t.quarantine.c.id < before)
+    names = QuarantineRow.__struct_fields__
+    with store.read() as connection:
+        return tuple(
+            QuarantineRow(**{name: row[name] for name in names}) for row in connection.execute(query).mappings()
+        )
+
+
+def _series_tails(connection: Connection) -> dict[tuple[str, str, str], tuple[int, int]]:
+    """Per series: how many numbers there should be above `whole_to`, and how many there are."""
+    joined = and_(
+        t.event.c.site == t.series.c.site,
+        t.event.c.box == t.series.c.box,
+        t.event.c.series == t.series.c.series,
+        t.event.c.seq > t.series.c.whole_to,
+    )
+    key = (t.series.c.site, t.series.c.box, t.series.c.series, t.series.c.whole_to)
+    query = (
+        select(*key, func.max(t.event.c.seq).label("largest"), func.count(t.event.c.seq.distinct()).label("there"))
+        .join(t.event, joined)
+        .group_by(*key)
+    )
+    return {
+        (row.site, row.box, row.series): (row.largest - row.whole_to, row.there) for row in connection.execute(query)
+    }
+
+
+def _presses() -> Select[Any]:
+    track_columns: list[ColumnElement[Any]] = [
+        t.track.c.state.label("track_state"),
+        case((t.track.c.damaged.is_not(None), True), else_=False).label("damaged"),
+        t.track.c.partial,
+    ]
+    return select(t.press, *track_columns).outerjoin(t.track, t.track.c.id == t.press.c.track)
+
+
+def _tracks() -> Select[Any]:
+    received = select(func.count(t.chunk.c.n.distinct())).where(t.chunk.c.track == t.track.c.id).scalar_subquery()
+    columns = [column for column in t.track.c if column.name != "peaks"]
+    return select(*columns, received.label("chunks_received"))
+
+
+def _press_row(row: Row[Any]) -> PressRow:
+    return PressRow(
+        id=row.id,
+        site=row.site,
+        box=row.box,
+        button=row.button,
+        trigger=row.trigger,
+        rating=row.rating,
+        employee=row.employee,
+        track=row.track,
+        track_state=None if row.track_state is None else TrackState(row.track_state),
+        partial=bool(row.partial),
+        damaged=bool(row.damaged),
+        misuse=row.misuse,
+        bounces=row.bounces,
+        source=row.source,
+        simulated=row.simulated,
+        request_id=row.request_id,
+        stamp_uncertainty_ms=row.stamp_uncertainty_ms,
+        instant=_instant(row),
+        received_ns=row.received_ns,
+        change=row.change,
+    )
+
+
+def _track_row(row: Row[Any]) -> TrackRow:
+    manifest = None if row.manifest is None else msgspec.json.decode(row.manifest, type=TrackData)
+    complete = row.state == TrackState.COMPLETE
+    return TrackRow(
+        id=row.id,
+        site=row.site,
+        box=row.box,
+        state=TrackState(row.state),
+        press=row.press,
+        extends=row.extends,
+        manifest=manifest,
+        instant=None if row.boot_id is None else _instant(row),
+        chunks_received=row.chunks if complete else row.chunks_received,
+        lost_reason=row.lost_reason,
+        blob=row.blob,
+        damaged=row.damaged,
+        completed_ns=row.completed_ns,
+    )
+
+
+def _instant(row: Row[Any]) -> Instant:
+    return Instant(
+        boot_id=row.boot_id,
+        mono_ns=row.mono_ns,
+        wall_ns=row.wall_ns,
+        synced=row.synced,
+        repaired=row.repaired,
+        uncertainty_ms=row.uncertainty_ms,
+    )
