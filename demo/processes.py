@@ -18,7 +18,7 @@ class ProcessFailedError(Exception):
 
 
 class Child:
-    """One program with a log file, in its own process group: a terminal's Ctrl-C reaches only us, who stop it in order."""
+    """One program with a log file, in its own process group: Ctrl-C reaches only us, who stop it in order."""
 
     def __init__(
         self, name: str, command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None
