@@ -1,8 +1,8 @@
 """What every driver promises: the facts it produces, the protocols it fulfils, the one error it raises.
 
 A driver turns one kind of device into facts. It stamps first (`mono_ns`, CLOCK_MONOTONIC), hands the fact to the
-`Emit` callable that it was given, and returns; it decides nothing. Each kind has a simulated sibling that fulfils the same
-protocol and sets `simulated=True` in all that it produces.
+`Emit` callable that it was given, and returns; it decides nothing. Each kind has a simulated sibling that fulfils the
+same protocol and sets `simulated=True` in all that it produces.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class DriverError(Exception):
     """A device cannot be used as configured. The message names the device, what was found and the remedy."""
 
 
-class DeviceLost(DriverError):
+class DeviceLost(DriverError):  # noqa: N818 - says what happened, not that something is wrong with us
     """A device that worked has gone (unplugged, suspended beyond repair). Opening it again may succeed later."""
 
 
-class EndOfStream(DriverError):
+class EndOfStream(DriverError):  # noqa: N818 - the same
     """A simulated source has played its recording to the end and nothing will follow; no microphone ever raises it."""
 
 
@@ -89,9 +89,11 @@ Emit = Callable[[Fact], None]
 class Button(Protocol):
     """A running button device. Construction opens nothing; `start` begins to emit; `close` is idempotent."""
 
-    def start(self, emit: Emit) -> None: ...
+    def start(self, emit: Emit) -> None:
+        """Begin to emit; raises `DriverError` where the configuration can't work."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stop to emit and give the device back."""
 
 
 class Pattern(StrEnum):
@@ -107,9 +109,11 @@ class Pattern(StrEnum):
 class Indicator(Protocol):
     """A lamp or a buzzer. `show` returns at once; a pattern that ends by itself (acknowledged, identify) falls back."""
 
-    def show(self, pattern: Pattern) -> None: ...
+    def show(self, pattern: Pattern) -> None:
+        """Begin `pattern`."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Switch off and give the line back; idempotent."""
 
 
 class LossReason(StrEnum):
@@ -157,6 +161,8 @@ class Capture(Protocol):
     source: str
     simulated: bool
 
-    def read(self) -> Block | Loss: ...
+    def read(self) -> Block | Loss:
+        """Return the next frames, or why frames are missing."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give the device back; idempotent."""

@@ -22,7 +22,7 @@ PLAIN = (wire.Status, wire.Health, wire.Receipt, wire.Reply, wire.BridgeState)
 class _Plain(yaml.SafeDumper):
     """Writes every value out; anchors would hide what a channel has."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _data: Any) -> bool:
         return True
 
 
@@ -154,8 +154,8 @@ def _asyncapi() -> dict[str, Any]:
             "title": "Earshot box",
             "version": f"{wire.VERSION}.0.0",
             "description": (
-                "What a box says (send) and hears (receive) over MQTT. QoS 1 everywhere; every message may come twice and "
-                "in any order; identical ids are the same thing. Events are CloudEvents 1.0 in structured JSON mode."
+                "What a box says (send) and hears (receive) over MQTT. QoS 1 everywhere; every message may come twice "
+                "and in any order; identical ids are the same thing. Events are CloudEvents 1.0, structured JSON mode."
             ),
         },
         "defaultContentType": "application/json",
