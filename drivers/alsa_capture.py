@@ -218,7 +218,8 @@ class AlsaCapture:
         if got != asked:
             raise DriverError(
                 f"{self.source}: asked for {asked[0]} Hz, {asked[1]} channels, {asked[2]}, "
-                f"got {got[0]} Hz, {got[1]} channels, {got[2]}; set ear.rate_hz and ear.channels to what it can, or use 'plughw:' instead of 'hw:'"
+                f"got {got[0]} Hz, {got[1]} channels, {got[2]}; set ear.rate_hz and ear.channels to what it can, "
+                "or use 'plughw:' instead of 'hw:'"
             )
         on_card = info["card_no"] >= 0
         self._uncertainty_ns = _CARD_UNCERTAINTY_NS if on_card else 2 * info["period_size"] * _NS // self.rate_hz

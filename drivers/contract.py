@@ -20,11 +20,11 @@ class DriverError(Exception):
     """A device cannot be used as configured. The message names the device, what was found and the remedy."""
 
 
-class DeviceLost(DriverError):  # noqa: N818 - says what happened, not that something is wrong with us
+class DeviceLost(DriverError):
     """A device that worked has gone (unplugged, suspended beyond repair). Opening it again may succeed later."""
 
 
-class EndOfStream(DriverError):  # noqa: N818 - the same
+class EndOfStream(DriverError):
     """A simulated source has played its recording to the end and nothing will follow; no microphone ever raises it."""
 
 
