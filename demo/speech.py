@@ -83,7 +83,7 @@ def _say(voice: Voice, text: str) -> Signal:
 
 
 def _resampled(samples: Signal, rate_hz: int) -> Signal:
-    """To RATE_HZ by leaving out the upper part of the spectrum; an utterance begins and ends silent, so nothing rings."""
+    """To RATE_HZ by leaving out the upper part of the spectrum; an utterance begins and ends silent."""
     frames = round(len(samples) * RATE_HZ / rate_hz)
     spectrum = np.fft.rfft(samples)[: frames // 2 + 1]
     return np.fft.irfft(spectrum, frames) * (frames / len(samples))
