@@ -67,11 +67,11 @@ class Observer:
         topic = parse_topic(message.topic)
         with self.lock:
             if topic.channel == "receipt":
-                self._on_receipt(decode(message.payload, Receipt), now_ns)
+                self._on_receipt(decode(bytes(message.payload), Receipt), now_ns)
             elif topic.channel == "chunk":
                 self._on_chunk(topic)
             else:
-                self._on_event(message.payload, now_ns)
+                self._on_event(bytes(message.payload), now_ns)
 
     def _on_event(self, payload: bytes, now_ns: int) -> None:
         event = decode_event(payload)

@@ -1,0 +1,222 @@
+"""`./run demo`: the whole chain on this machine; a key presses a button, the page plays the moment."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console, ConsoleRenderable
+from rich.live import Live
+
+from demo.alignment import origin_ns
+from demo.chain import BUTTONS, Chain, Settings, memory_folder
+from demo.http import RefusedError
+from demo.keys import pressed_keys
+from demo.ledger import Ledger
+from demo.locate import Source
+from demo.observer import Observer
+from demo.processes import ProcessFailedError
+from demo.speech import RATE_HZ, conversation
+from demo.verdict import Truth, Verdict, judge
+from demo.view import picture
+from ringbuffer.errors import RingAbsent
+
+HOME = Path(__file__).parent.parent / ".demo"
+_FRAME_S = 0.1
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Scripted presses: windows overlap, and the last one is not far away.
+_SPACING_S = 1.5
+_SPACING_MIN_S = 0.3
+_SCRIPT_MAX_S = 45.0
+_RECEIPTS_TIMEOUT_S = 60.0
+
+
+def main() -> int:
+    """Run the demo; 0 when it was quit, or when the scripted presses are all complete at the bridge."""
+    options = _options()
+    for number in _ENDING:
+        signal.signal(number, _interrupted)
+    console = Console(stderr=options.exit)
+    try:
+        return _run(options, console)
+    except KeyboardInterrupt:
+        return 130
+    except ProcessFailedError as error:
+        console.print(f"demo: {error}", style="red", markup=False)
+        return 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./run demo", description=__doc__)
+    parser.add_argument("--mic", action="store_true", help="record the default ALSA device instead of the conversation")
+    parser.add_argument("--presses", type=int, default=0, metavar="N", help="press N times without being asked")
+    parser.add_argument("--exit", action="store_true", help="end when they are complete; the last line is JSON")
+    parser.add_argument("--before", type=float, metavar="S", help="seconds before a press (30; with --exit 6)")
+    parser.add_argument("--after", type=float, metavar="S", help="seconds after a press (30; with --exit 4)")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with logs, databases and sound")
+    options = parser.parse_args()
+    if options.exit and options.presses < 1:
+        parser.error("--exit needs --presses N with N at least 1")
+    if options.before is None:
+        options.before = 6.0 if options.exit else 30.0
+    if options.after is None:
+        options.after = 4.0 if options.exit else 30.0
+    if min(options.before, options.after) < 0 or options.before + options.after > 600:
+        parser.error("--before and --after are 0 or more, together at most 600")
+    return options
+
+
+def _run(options: argparse.Namespace, console: Console) -> int:
+    with ExitStack() as stack:
+        folder = stack.enter_context(_run_folder(keep=options.keep, console=console))
+        memory = memory_folder()
+        stack.callback(shutil.rmtree, memory, ignore_errors=True)
+        wav = None if options.mic else conversation(HOME / "speech")
+        # Scripted presses come quicker than any client's; they are not what hammering is.
+        presses = {"misuse_presses": 1_000_000} if options.presses else {}
+        depth_s = round(options.before + options.after) + 300
+        settings = Settings(wav, options.before, options.after, depth_s=depth_s, presses=presses)
+        chain = Chain(folder, memory, settings)
+        stack.callback(chain.stop)
+        with console.status("starting broker, bridge, ear and box"):
+            chain.prepare()
+            chain.start()
+            chain.wait_for(lambda: _heard_s(chain) > 0, "the ear hears something", chain.ear)
+        truth = None if wav is None else Truth(Source.read(wav), origin_ns(chain.ring, RATE_HZ))
+        observer = Observer(chain.broker)
+        observer.start()
+        stack.callback(observer.stop)
+        demo = _Demo(chain, observer, console, options)
+        if not options.exit:
+            demo.interact()
+            return 0
+        return _report(demo.script(truth))
+
+
+class _Demo:
+    """Presses and follows. `acknowledged` maps each request to the press that the box acknowledged."""
+
+    def __init__(self, chain: Chain, observer: Observer, console: Console, options: argparse.Namespace) -> None:
+        self._chain = chain
+        self._observer = observer
+        self._console = console
+        self._before_s = options.before
+        self._after_s = options.after
+        self._left = options.presses
+        self._spacing_s = max(_SPACING_MIN_S, min(_SPACING_S, _SCRIPT_MAX_S / max(options.presses, 1)))
+        self._count = 0
+        self.acknowledged: dict[str, str] = {}
+
+    def interact(self) -> None:
+        """Show the picture and press what is asked for, until q or Ctrl-C."""
+        due_s = time.monotonic() + self._before_s
+        with pressed_keys() as keys, Live(console=self._console, auto_refresh=False, screen=keys.there) as live:
+            while True:
+                for key in keys.read(_FRAME_S):
+                    if key == "q":
+                        return
+                    if key.isdigit() and 1 <= int(key) <= len(BUTTONS):
+                        self._press(BUTTONS[int(key) - 1].name)
+                if self._left and time.monotonic() >= due_s:
+                    self._left -= 1
+                    due_s += self._spacing_s
+                    self._press(BUTTONS[self._count % len(BUTTONS)].name)
+                self._require_all_running()
+                live.update(self._picture(keys=keys.there), refresh=True)
+
+    def script(self, truth: Truth | None) -> Verdict:
+        """Make the presses, wait for the receipts, and judge."""
+        with self._console.status(f"hearing {self._before_s:g} s before the first press"):
+            self._chain.wait_for(
+                lambda: _heard_s(self._chain) >= self._before_s,
+                "enough is heard before the first press",
+                self._chain.ear,
+                self._before_s + 30,
+            )
+        with Live(console=self._console, auto_refresh=False) as live:
+            due_s = time.monotonic()
+            while self._left:
+                self._left -= 1
+                self._press(BUTTONS[self._count % len(BUTTONS)].name)
+                due_s += self._spacing_s
+                while (wait_s := due_s - time.monotonic()) > 0:
+                    time.sleep(min(wait_s, _FRAME_S))
+                    live.update(self._picture(keys=False), refresh=True)
+            deadline_s = time.monotonic() + self._after_s + _RECEIPTS_TIMEOUT_S
+            while not self._delivered() and time.monotonic() < deadline_s:
+                self._require_all_running()
+                time.sleep(_FRAME_S)
+                live.update(self._picture(keys=False), refresh=True)
+        chain = self._chain
+        with self._observer.lock:
+            return judge(self.acknowledged, Ledger(chain.database, chain.blobs), self._observer.journeys, truth)
+
+    def _press(self, button: str) -> None:
+        self._count += 1
+        request = f"demo-{self._count}"
+        try:
+            self.acknowledged[request] = self._chain.press(button, request)
+        except RefusedError as error:
+            raise ProcessFailedError(f"the box refused a press: {error}\n{self._chain.box.log_tail()}") from error
+
+    def _delivered(self) -> bool:
+        with self._observer.lock:
+            journeys = [self._observer.journeys.get(press) for press in self.acknowledged.values()]
+            return all(journey is not None and journey.track_receipt_ns is not None for journey in journeys)
+
+    def _picture(self, *, keys: bool) -> ConsoleRenderable:
+        with self._observer.lock:
+            journeys = list(self._observer.journeys.values())
+        return picture(self._chain, journeys, time.monotonic_ns(), keys=keys)
+
+    def _require_all_running(self) -> None:
+        for child in self._chain.children:
+            child.require_running()
+
+
+def _report(verdict: Verdict) -> int:
+    for fault in verdict.faults:
+        sys.stderr.write(f"demo: {fault}\n")
+    sys.stdout.write(json.dumps(verdict.figures.as_dict()) + "\n")
+    sys.stdout.flush()
+    return 0 if verdict.good else 1
+
+
+def _heard_s(chain: Chain) -> float:
+    try:
+        return (time.monotonic_ns() - origin_ns(chain.ring, RATE_HZ)) / 1e9
+    except (LookupError, RingAbsent):
+        return 0.0
+
+
+@contextmanager
+def _run_folder(*, keep: bool, console: Console) -> Iterator[Path]:
+    HOME.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=HOME))
+    try:
+        yield folder
+    finally:
+        if keep:
+            console.print(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    # From now on nothing may interrupt the stopping of the processes.
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
