@@ -23,7 +23,7 @@ _FILES = tuple(
 _APPEND = ("journal.before_append_fsync", "journal.after_append_fsync")
 _TRANSACTIONS = tuple(
     f"outbox.{what}.{step}"
-    for what in ("press", "event", "shift", "track", "pre_roll", "finish", "lose", "receipt", "room", "note")
+    for what in ("press", "event", "shift", "track", "finish", "lose", "receipt", "room", "note")
     for step in ("before_commit", "after_commit")
 )
 _UNLINKS = ("outbox.before_unlink", "outbox.after_unlink")

@@ -1,136 +1,304 @@
-"""The box's memory: what must reach the bridge, kept until the bridge's receipt for it. SKELETON: bodies follow."""
+"""The box's memory: what must reach the bridge, kept until the bridge's receipt for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 
+import msgspec
+
+from edge import outbox_rows as rows
 from edge.faultpoint import FaultPoint, no_fault
+from edge.outbox_files import TrackFiles
+from edge.outbox_receipts import Receipts
+from edge.outbox_store import Store
+from edge.outbox_types import (
+    Applied,
+    KnownPress,
+    KnownTrack,
+    OutboxError,
+    PendingEvent,
+    PendingTrack,
+    Room,
+    TrackState,
+    Waiting,
+)
 from edge.plan import OpenTrack, PlannedTrack
-from edge.wire import EventData, PressData, Receipt, Reply, ShiftData, TrackData
+from edge.wire import EventData, PressData, Receipt, Reply, ShiftData, Stamp, TrackData, TrackLostData
+from edge.wire import decode as wire_decode
+from edge.wire import encode as wire_encode
 
+__all__ = [
+    "Applied",
+    "KnownPress",
+    "KnownTrack",
+    "Outbox",
+    "OutboxError",
+    "PendingEvent",
+    "PendingTrack",
+    "Room",
+    "TrackState",
+    "Waiting",
+]
 
-@dataclass(frozen=True, slots=True)
-class PendingEvent:
-    """An event without receipt: publish `payload` on `topic` as it is. `track` is set for a manifest."""
-
-    seq: int
-    id: str
-    topic: str
-    payload: bytes
-    sha256: str
-    track: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PendingTrack:
-    """A finished track without receipt; `missing` are the chunks that have none either."""
-
-    id: str
-    path: Path
-    manifest: TrackData
-    missing: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What a receipt did. `wrong` names what was received with another content than ours (kept, to be sent again)."""
-
-    events: tuple[str, ...]
-    chunks: tuple[tuple[str, int], ...]
-    tracks: tuple[str, ...]
-    resend: tuple[tuple[str, int], ...]
-    wrong: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """What has no receipt yet. `bytes` counts events and the files of finished tracks."""
-
-    events: int
-    tracks: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What `make_room` did: bytes freed, and the tracks whose undelivered sound was dropped for it."""
-
-    freed_bytes: int
-    dropped: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KnownPress:
-    """A press of the last thousand, delivered or not."""
-
-    id: str
-    seq: int
-    data: PressData
-    bounces: int
-    delivered: bool
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTrack:
-    """A track of the last thousand presses. `state` is open, finished, delivered or lost; `manifest` once finished."""
-
-    plan: PlannedTrack
-    boot_id: str
-    state: str
-    manifest: TrackData | None
+_REQUESTS_KEPT = 10_000
+_NO_ROOM = "dropped before delivery: the disk of the box was full"
 
 
 class Outbox:
-    """SQLite at `folder/outbox.db`, sound in `folder/tracks`. One thread only. Made and migrated where it doesn't exist.
+    """SQLite at `folder/outbox.db`, sound in `folder/tracks`. One thread only. Made and migrated where there is none.
 
     Every method that writes is one transaction (WAL, synchronous=FULL): when it returns the change is durable, when it
-    raises nothing has changed. `wall_ns` dates the event, no order comes from it. Raises `OutboxError` for a database
-    of another box or a newer version.
+    raises nothing has changed. `wall_ns` dates the event; no order comes from it. Raises `OutboxError` where the
+    database is in use, of another box, of a newer version or no database. `free_bytes` tells the room on the disk.
     """
 
-    series: str
-
     def __init__(
-        self, folder: Path, site: str, box: str, *, new_id: Callable[[], str], fault: FaultPoint = no_fault
-    ) -> None: ...
+        self,
+        folder: Path,
+        site: str,
+        box: str,
+        *,
+        new_id: Callable[[], str],
+        fault: FaultPoint = no_fault,
+        free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    ) -> None:
+        self._folder = folder
+        self._new_id = new_id
+        self._free_bytes = free_bytes
+        self._store = Store(folder, fault)
+        self._db = self._store.db
+        try:
+            self.series = self._store.write("note", lambda: rows.identify(self._db, site, box, new_id, folder))
+        except BaseException:
+            self._store.close()
+            raise
+        self._events = rows.Events(self._db, site, box, self.series, new_id)
+        self.files = TrackFiles(folder / "tracks", fault)
+        self.files.clean(self._files_wanted())
+        self._receipts = Receipts(self._db)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Close the database; idempotent."""
+        self._store.close()
 
-    # Sessions and notes
-    def next_session(self) -> int: ...
-    def last_seq(self) -> int: ...
-    def note(self, key: str) -> str | None: ...
-    def set_note(self, key: str, value: str) -> None: ...
+    def next_session(self) -> int:
+        """A number for a connection to the broker, larger than all before it."""
+        return self._store.write("note", lambda: rows.count_up(self._db, "session"))
 
-    # Recording
-    def record_press(self, press_id: str, data: PressData, plan: PlannedTrack | None) -> int: ...
-    def count_bounces(self, press_id: str, bounces: int) -> None: ...
-    def add_event(self, data: EventData, wall_ns: int) -> int: ...
-    def set_shift(self, data: ShiftData, request_id: str | None = None) -> int: ...
-    def shifts(self) -> dict[str, str | None]: ...
-    def add_track(self, plan: PlannedTrack, data: PressData) -> None: ...
-    def save_pre_roll(self, track: str, path: Path) -> None: ...
-    def finish_track(self, path: Path, manifest: TrackData, wall_ns: int) -> int: ...
-    def lose_track(self, track: str, reason: str, wall_ns: int) -> int: ...
+    def last_seq(self) -> int:
+        """The number of the newest event, 0 before the first."""
+        return rows.counter(self._db, "seq")
 
-    # Idempotent requests
-    def press_of_request(self, request_id: str) -> str | None: ...
-    def reply_of(self, command_id: str) -> Reply | None: ...
-    def remember_reply(self, reply: Reply) -> None: ...
+    def note(self, key: str) -> str | None:
+        """What `set_note` last wrote."""
+        row = self._db.execute("select value from note where key = ?", [key]).fetchone()
+        return None if row is None else str(row[0])
 
-    # What is known
-    def open_tracks(self) -> list[OpenTrack]: ...
-    def press(self, press_id: str) -> KnownPress | None: ...
-    def recent_presses(self, limit: int = 20) -> list[KnownPress]: ...
-    def track(self, track: str) -> KnownTrack | None: ...
+    def set_note(self, key: str, value: str) -> None:
+        """Remember a small text of the box's own, such as how far it has looked at the ring."""
+        self._store.write("note", lambda: self._db.execute("replace into note values (?, ?)", [key, value]))
 
-    # Delivery
-    def pending_events(self, limit: int, exclude: Collection[str] = ()) -> list[PendingEvent]: ...
-    def pending_tracks(self, limit: int = 10) -> list[PendingTrack]: ...
-    def apply_receipt(self, receipt: Receipt) -> Applied: ...
-    def waiting(self) -> Waiting: ...
+    def record_press(self, press_id: str, data: PressData, plan: PlannedTrack | None) -> int:
+        """Make a press and the promise of its track durable; returns its seq.
 
-    # Room
-    def make_room(self, free_bytes: int, wall_ns: int) -> Room: ...
+        The event's id is `press_id`; its bytes are made here and never change. Raises `OutboxError` for an id that
+        was recorded before.
+        """
+
+        def work() -> int:
+            if self.press(press_id) is not None:
+                raise OutboxError(f"press {press_id} is recorded already; every press needs an id of its own")
+            seq = self._events.add(data, data.stamp.wall_ns, event_id=press_id)
+            self._db.execute(
+                "insert into press values (?, ?, ?, ?, 0)", [seq, press_id, wire_encode(data), data.bounces]
+            )
+            if plan is not None:
+                rows.insert_track(self._db, plan, data.stamp, seq)
+            if data.request_id is not None:
+                self._remember(data.request_id, press_id, None)
+            return seq
+
+        return self._store.write("press", work)
+
+    def count_bounces(self, press_id: str, bounces: int) -> None:
+        """Note the bounces that came after the press; the event stays as it is."""
+        sql = "update press set bounces = bounces + ? where id = ?"
+        self._store.write("note", lambda: self._db.execute(sql, [bounces, press_id]))
+
+    def add_event(self, data: EventData, wall_ns: int) -> int:
+        """Record any other event than those that have their own method; returns its seq."""
+        return self._store.write("event", lambda: self._events.add(data, wall_ns))
+
+    def set_shift(self, data: ShiftData, reply: Reply | None = None) -> int:
+        """Bind a shared button, record the event and the reply to the command that asked; returns the seq."""
+
+        def work() -> int:
+            self._db.execute("replace into shift values (?, ?)", [data.button, data.employee])
+            if reply is not None:
+                self._remember(reply.id, None, wire_encode(reply))
+            return self._events.add(data, data.stamp.wall_ns)
+
+        return self._store.write("shift", work)
+
+    def shifts(self) -> dict[str, str | None]:
+        """Who is on shift, by shared button."""
+        return dict(self._db.execute("select button, employee from shift").fetchall())
+
+    def add_track(self, plan: PlannedTrack, stamp: Stamp, reply: Reply | None = None) -> None:
+        """Promise a track for a press that is recorded already, with the reply to the command that asked for it."""
+
+        def work() -> None:
+            rows.insert_track(self._db, plan, stamp, self.last_seq())
+            if reply is not None:
+                self._remember(reply.id, None, wire_encode(reply))
+
+        self._store.write("track", work)
+
+    def finish_track(self, path: Path, manifest: TrackData, wall_ns: int) -> int | None:
+        """Record the finished file at `path` (in `files.folder`) with its manifest event; returns the seq.
+
+        None and no change where the track is not open (finished or lost before).
+        """
+
+        def work() -> int | None:
+            if not self._is_open(manifest.track):
+                return None
+            self._db.execute(
+                "update track set state = ?, path = ?, bytes = ?, manifest = ? where id = ?",
+                [TrackState.FINISHED, path.name, manifest.bytes, wire_encode(manifest), manifest.track],
+            )
+            return self._events.add(manifest, wall_ns)
+
+        seq = self._store.write("finish", work)
+        if seq is not None:
+            self.files.remove(manifest.track, keep=path.name)
+        return seq
+
+    def lose_track(self, track: str, reason: str, wall_ns: int) -> int | None:
+        """Record that a promised track will never come; returns the seq. None and no change where it is not open."""
+        seq = self._store.write("lose", lambda: self._lose(track, reason, wall_ns) if self._is_open(track) else None)
+        if seq is not None:
+            self.files.remove(track)
+        return seq
+
+    def press_of_request(self, request_id: str) -> str | None:
+        """The press that a request made, None for a new request. The last ten thousand requests are remembered."""
+        row = self._db.execute("select press from request where id = ?", [request_id]).fetchone()
+        return None if row is None or row[0] is None else str(row[0])
+
+    def reply_of(self, command_id: str) -> Reply | None:
+        """The reply that a command was given, None for a new one."""
+        row = self._db.execute("select reply from request where id = ?", [command_id]).fetchone()
+        if row is None or row[0] is None:
+            return None
+        reply: Reply = wire_decode(row[0], Reply)
+        return reply
+
+    def remember_reply(self, reply: Reply) -> None:
+        """Remember the reply to a command that changed nothing else here."""
+        self._store.write("note", lambda: self._remember(reply.id, None, wire_encode(reply)))
+
+    def open_tracks(self) -> list[OpenTrack]:
+        """The promised tracks that are not finished, newest press first; with the pre-roll whose file is there."""
+        found = self._db.execute(
+            "select plan, stamp from track where state = ? order by place desc", [TrackState.OPEN]
+        ).fetchall()
+        tracks = []
+        for plan_json, stamp_json in found:
+            plan = msgspec.json.decode(plan_json, type=PlannedTrack)
+            tracks.append(OpenTrack(plan, wire_decode(stamp_json, Stamp), self.files.pre_roll(plan.track)))
+        return tracks
+
+    def press(self, press_id: str) -> KnownPress | None:
+        """One press of the last thousand."""
+        return next(iter(rows.presses(self._db, "where id = ?", [press_id])), None)
+
+    def recent_presses(self, limit: int = 20) -> list[KnownPress]:
+        """The last presses, newest first."""
+        return rows.presses(self._db, "order by seq desc limit ?", [limit])
+
+    def track(self, track: str) -> KnownTrack | None:
+        """One track of the last thousand, in any state."""
+        return rows.track(self._db, track)
+
+    def pending_events(self, limit: int, exclude: Collection[str] = ()) -> list[PendingEvent]:
+        """The oldest events without receipt whose id is not in `exclude`, in order of seq."""
+        found = self._db.execute("select * from event order by seq limit ?", [limit + len(exclude)]).fetchall()
+        return [event for row in found if (event := PendingEvent(*row)).id not in exclude][:limit]
+
+    def pending_tracks(self, limit: int = 10) -> list[PendingTrack]:
+        """Finished tracks without receipt, newest press first."""
+        found = self._db.execute(
+            "select id, path, manifest from track where state = ? order by place desc limit ?",
+            [TrackState.FINISHED, limit],
+        ).fetchall()
+        return [self._receipts.pending(track, self.files.folder / name, manifest) for track, name, manifest in found]
+
+    def apply_receipt(self, receipt: Receipt) -> Applied:
+        """Take note of what the bridge has committed. Only a receipt with our own SHA-256 counts.
+
+        Delivered sound is removed from the disk after the transaction.
+        """
+        applied = self._store.write("receipt", lambda: self._receipts.apply(receipt))
+        for track in applied.tracks:
+            self.files.remove(track)
+        return applied
+
+    def waiting(self) -> Waiting:
+        """How much has no receipt yet."""
+        events, event_bytes = self._db.execute("select count(*), total(length(payload)) from event").fetchone()
+        tracks, track_bytes = self._db.execute(
+            "select count(*), total(bytes) from track where state = ?", [TrackState.FINISHED]
+        ).fetchone()
+        return Waiting(events, tracks, int(event_bytes + track_bytes))
+
+    def make_room(self, free_bytes: int, wall_ns: int) -> Room:
+        """Drop undelivered sound, oldest press first, until `free_bytes` are free on the disk; never a press.
+
+        Leftovers of delivered tracks go before. Each drop is an event, durable before its file goes.
+        """
+        before = self._free_bytes(self._folder)
+        self.files.clean(self._files_wanted())
+        dropped: list[str] = []
+        while self._free_bytes(self._folder) < free_bytes and (oldest := self._oldest_sound()) is not None:
+            self._store.write("room", partial(self._lose, oldest, _NO_ROOM, wall_ns))
+            self.files.remove(oldest)
+            dropped.append(oldest)
+        freed = self._free_bytes(self._folder) - before
+        if self._free_bytes(self._folder) >= free_bytes:
+            self._store.restore_ballast()
+        return Room(max(0, freed), tuple(dropped))
+
+    def _oldest_sound(self) -> str | None:
+        row = self._db.execute(
+            "select id from track where state = ? order by place limit 1", [TrackState.FINISHED]
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def _lose(self, track: str, reason: str, wall_ns: int) -> int:
+        press, size = self._db.execute("select press, bytes from track where id = ?", [track]).fetchone()
+        self._db.execute("update track set state = ? where id = ?", [TrackState.LOST, track])
+        self._db.execute("delete from chunk where track = ?", [track])
+        return self._events.add(TrackLostData(track=track, press=press, reason=reason[:500], bytes=size), wall_ns)
+
+    def _is_open(self, track: str) -> bool:
+        row = self._db.execute("select 1 from track where id = ? and state = ?", [track, TrackState.OPEN]).fetchone()
+        return row is not None
+
+    def _remember(self, request_id: str, press: str | None, reply: bytes | None) -> None:
+        self._db.execute(
+            "insert into request (id, press, reply) values (?, ?, ?) on conflict (id) do update"
+            " set press = coalesce(press, excluded.press), reply = coalesce(reply, excluded.reply)",
+            [request_id, press, reply],
+        )
+        self._db.execute("delete from request where n <= (select max(n) from request) - ?", [_REQUESTS_KEPT])
+
+    def _files_wanted(self) -> Mapping[str, str | None]:
+        """Tracks whose files matter: the name of the one file of a finished track, None (all) for an open one."""
+        found = self._db.execute(
+            "select id, path from track where state in (?, ?)", [TrackState.OPEN, TrackState.FINISHED]
+        ).fetchall()
+        return dict(found)

@@ -1,0 +1,36 @@
+"""The tables of the outbox, as ordered migrations. A released migration never changes; the next one is added below."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("outbox")
+
+
+@migrations()
+def m001_begin(db: Database) -> None:
+    """First version.
+
+    `identity` is whose outbox this is. `event` holds only what has no receipt. `track.state` is open, finished,
+    delivered or lost; `track.place` orders tracks by the time of their press. `chunk` holds the chunks with a receipt.
+    `press` and the ended tracks are kept, bounded, for the local page and for commands about them.
+    """
+    for statement in (
+        "create table identity (site text not null, box text not null, series text not null)",
+        "create table counter (name text primary key, value integer not null) without rowid",
+        "create table note (key text primary key, value text not null) without rowid",
+        """create table event (
+            seq integer primary key, id text not null unique, topic text not null, payload blob not null,
+            sha256 text not null, track text)""",
+        """create table press (
+            seq integer primary key, id text not null unique, data blob not null, bounces integer not null,
+            delivered integer not null)""",
+        """create table track (
+            id text primary key, press text not null, place integer not null, state text not null, plan blob not null,
+            stamp blob not null, path text, bytes integer not null, manifest blob) without rowid""",
+        "create index track_by_state on track (state, place)",
+        "create table chunk (track text not null, n integer not null, primary key (track, n)) without rowid",
+        "create table request (n integer primary key, id text not null unique, press text, reply blob)",
+        "create table shift (button text primary key, employee text) without rowid",
+    ):
+        db.execute(statement)

@@ -1,0 +1,116 @@
+"""The outbox's file: opened by one process, migrated, written in whole transactions even when the disk is full."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from edge.durable import sync_folder
+from edge.faultpoint import FaultPoint
+from edge.outbox_schema import migrations
+from edge.outbox_types import OutboxError
+
+# Enough for a hundred presses after every other byte of the disk has been taken by somebody else.
+_BALLAST_BYTES = 4 * 1024 * 1024
+
+_Result = TypeVar("_Result")
+
+
+class Store:
+    """SQLite in WAL mode with synchronous=FULL at `folder/outbox.db`. Raises `OutboxError` where it can't be used.
+
+    A ballast file is kept beside it and given up when the disk is full, so that a press can always be written.
+    """
+
+    def __init__(self, folder: Path, fault: FaultPoint) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._fault = fault
+        self._ballast = folder / "ballast"
+        self._lock = _lock(folder / "outbox.lock")
+        path = folder / "outbox.db"
+        try:
+            self.db = _open(path)
+        except sqlite3.DatabaseError as error:
+            os.close(self._lock)
+            raise OutboxError(f"outbox {path} can't be opened: {error}; move the file away to begin anew") from error
+        except OutboxError:
+            os.close(self._lock)
+            raise
+        sync_folder(folder)
+        self.restore_ballast()
+
+    def close(self) -> None:
+        """Close the file and let another process have it; idempotent."""
+        if self._lock >= 0:
+            self.db.close()
+            os.close(self._lock)
+            self._lock = -1
+
+    def write(self, name: str, work: Callable[[], _Result]) -> _Result:
+        """Run `work` as one durable transaction between the fault points `outbox.<name>.…`."""
+        try:
+            result = self._attempt(name, work)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self._ballast.exists():
+                raise
+            self._ballast.unlink()
+            result = self._attempt(name, work)
+        self._fault(f"outbox.{name}.after_commit")
+        return result
+
+    def restore_ballast(self) -> None:
+        """Take the ballast's room again, where there is any; a full disk is not an error here."""
+        if self._ballast.exists():
+            return
+        descriptor = os.open(self._ballast, os.O_CREAT | os.O_WRONLY, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, _BALLAST_BYTES)
+        except OSError:
+            self._ballast.unlink()
+        finally:
+            os.close(descriptor)
+
+    def _attempt(self, name: str, work: Callable[[], _Result]) -> _Result:
+        with self.db.atomic():
+            result = work()
+            self._fault(f"outbox.{name}.before_commit")
+        return result
+
+
+def _lock(path: Path) -> int:
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise OutboxError(f"outbox {path.parent} is in use by another process; stop the other 'earshot box'") from error
+    return descriptor
+
+
+def _open(path: Path) -> Database:
+    connection = sqlite3.connect(path)
+    try:
+        for pragma in ("journal_mode=wal", "synchronous=full", "temp_store=memory"):
+            connection.execute(f"pragma {pragma}")
+        db = Database(connection, execute_plugins=False)
+        _refuse_newer(db, path)
+        migrations.apply(db)
+    except BaseException:
+        connection.close()
+        raise
+    return db
+
+
+def _refuse_newer(db: Database, path: Path) -> None:
+    ours = {migration.name for migration in migrations.pending(Database(memory=True))}
+    for found in migrations.applied(db):
+        if found.name not in ours:
+            raise OutboxError(
+                f"outbox {path} was written by a newer version ({found.name}); install that version again"
+            )
