@@ -68,6 +68,11 @@ class AudioRing:
         return self._reader.geometry.generation
 
     @property
+    def boot_id(self) -> str:
+        """The boot to whose monotonic clock all instants of this ring belong."""
+        return self._reader.geometry.boot_id
+
+    @property
     def newest_seq(self) -> int:
         """The newest slot's number, 0 for an empty ring."""
         return self._table().newest_seq()
