@@ -11,6 +11,7 @@ import msgspec
 
 from edge import outbox_rows as rows
 from edge.faultpoint import FaultPoint, no_fault
+from edge.outbox_backlog import OutboxBacklog
 from edge.outbox_files import TrackFiles
 from edge.outbox_receipts import Receipts
 from edge.outbox_store import Store
@@ -79,6 +80,7 @@ class Outbox:
         self.files = TrackFiles(folder / "tracks", fault)
         self.files.clean(self._files_wanted())
         self._receipts = Receipts(self._db)
+        self.backlog = OutboxBacklog(self._db, site, box, self.files.folder)
 
     def close(self) -> None:
         """Close the database; idempotent."""

@@ -36,7 +36,7 @@ class Receipts:
             match item.kind:
                 case "event":
                     if self._same(f"event {item.id}", self._event_sha256(item.id), item.sha256, wrong):
-                        self._db.execute("delete from event where id = ?", [item.id])
+                        self._forget_event(item.id)
                         self._db.execute("update press set delivered = 1 where id = ?", [item.id])
                         events.append(item.id)
                 case "chunk":
@@ -51,6 +51,7 @@ class Receipts:
                         state = TrackState.DELIVERED
                         self._db.execute("update track set state = ? where id = ?", [state, item.id])
                         self._db.execute("delete from chunk where track = ?", [item.id])
+                        self._db.execute("delete from event where track = ?", [item.id])
                         tracks.append(item.id)
         resend = [pair for item in receipt.resend for pair in self._resend(item)]
         if events or tracks:
@@ -61,6 +62,14 @@ class Receipts:
         if ours is not None and ours != theirs:
             wrong.append(f"{name}: the bridge has {theirs[:12]}…, the box {ours[:12]}…")
         return ours == theirs
+
+    def _forget_event(self, event: str) -> None:
+        # A manifest stays until the receipt of its whole track: repeating it is how that receipt is asked for.
+        self._db.execute(
+            "delete from event where id = ? and not exists"
+            " (select 1 from track where track.id = event.track and track.state = ?)",
+            [event, TrackState.FINISHED],
+        )
 
     def _event_sha256(self, event: str) -> str | None:
         row = self._db.execute("select sha256 from event where id = ?", [event]).fetchone()

@@ -1,0 +1,84 @@
+"""The outbox as delivery sees it: small descriptions first, payloads only for what is sent now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from edge import wire
+from edge.flights import Item
+from edge.outbox_types import TrackState
+
+
+class OutboxBacklog:
+    """Fulfils `edge.delivery.Backlog` over the outbox's tables; `folder` holds the finished tracks' files."""
+
+    def __init__(self, db: Database, site: str, box: str, folder: Path) -> None:
+        self._db = db
+        self._site = site
+        self._box = box
+        self._folder = folder
+        self._opened: tuple[str, wire.TrackData, Path] | None = None
+
+    def events_after(self, seq: int, limit: int) -> list[tuple[int, Item]]:
+        """Events without a receipt and with a greater `seq`, in order, each with its `seq`."""
+        sql = "select seq, id, length(payload) from event where seq > ? order by seq limit ?"
+        found = self._db.execute(sql, [seq, limit]).fetchall()
+        return [(number, Item("event", event, 0, size)) for number, event, size in found]
+
+    def tracks(self) -> list[Item]:
+        """Finished tracks without a receipt of the whole, newest press first; `bytes` is the manifest's size."""
+        sql = """select track.id, length(event.payload) from track join event on event.track = track.id
+            where track.state = ? order by track.place desc"""
+        found = self._db.execute(sql, [TrackState.FINISHED]).fetchall()
+        return [Item("track", track, 0, size) for track, size in found]
+
+    def chunks(self, track: str) -> list[Item]:
+        """The track's chunks without a receipt, in order."""
+        opened = self._open(track)
+        if opened is None:
+            return []
+        manifest, _ = opened
+        known = {n for (n,) in self._db.execute("select n from chunk where track = ?", [track])}
+        return [
+            Item("chunk", track, n, min(manifest.chunk_bytes, manifest.bytes - n * manifest.chunk_bytes))
+            for n in range(len(manifest.chunk_sha256))
+            if n not in known
+        ]
+
+    def load(self, item: Item) -> tuple[str, bytes] | None:
+        """Topic and payload; None when the item has its receipt by now, or its sound was dropped."""
+        if item.kind != "chunk":
+            column = "id" if item.kind == "event" else "track"
+            sql = f"select topic, payload from event where {column} = ?"  # noqa: S608 - one of two words of ours
+            row: tuple[str, bytes] | None = self._db.execute(sql, [item.id]).fetchone()
+            return row
+        opened = self._open(item.id)
+        if opened is None:
+            return None
+        manifest, path = opened
+        try:
+            with path.open("rb") as file:
+                file.seek(item.n * manifest.chunk_bytes)
+                return wire.chunk_topic(self._site, self._box, item.id, item.n), file.read(manifest.chunk_bytes)
+        except FileNotFoundError:
+            return None
+
+    def size_of_chunk(self, track: str, n: int) -> int | None:
+        """Bytes of one chunk of a finished track."""
+        opened = self._open(track)
+        if opened is None:
+            return None
+        manifest, _ = opened
+        return min(manifest.chunk_bytes, manifest.bytes - n * manifest.chunk_bytes)
+
+    def _open(self, track: str) -> tuple[wire.TrackData, Path] | None:
+        # Chunks are asked for one after the other; the manifest of a long track is not decoded for each.
+        if self._opened is None or self._opened[0] != track:
+            sql = "select manifest, path from track where id = ? and state = ?"
+            row = self._db.execute(sql, [track, TrackState.FINISHED]).fetchone()
+            if row is None:
+                return None
+            self._opened = (track, wire.decode(row[0], wire.TrackData), self._folder / row[1])
+        return self._opened[1], self._opened[2]
