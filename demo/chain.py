@@ -53,6 +53,7 @@ class Settings:
     uplink: Mapping[str, Any] = field(default_factory=dict)
     presses: Mapping[str, Any] = field(default_factory=dict)
     tracks: Mapping[str, Any] = field(default_factory=dict)
+    extra_buttons: tuple[Mapping[str, Any], ...] = ()
 
 
 class Chain:
@@ -173,7 +174,7 @@ class Chain:
                 **settings.uplink,
             },
             "web": {"host": "127.0.0.1", "port": self.box_port, "token": self.token},
-            "buttons": buttons,
+            "buttons": [*buttons, *map(dict, settings.extra_buttons)],
         }
 
     def _bridge_tree(self) -> dict[str, Any]:
