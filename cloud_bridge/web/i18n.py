@@ -109,6 +109,11 @@ class Translator:
             text = text.replace(",", _NO_BREAK).replace(".", ",")
         return text.replace("-", "\N{MINUS SIGN}")
 
+    @property
+    def decimal(self) -> str:
+        """The decimal separator."""
+        return "," if self.language == "ru" else "."
+
     def size(self, size_bytes: int) -> str:
         """A quantity of bytes, in the largest decimal unit that leaves it above 1."""
         value = float(size_bytes)
@@ -133,7 +138,9 @@ class Translator:
     def _local(self, wall_ns: int) -> datetime | None:
         # Whole seconds first: a float cannot hold today's nanoseconds. A box without a clock may claim any year.
         try:
-            return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_ns // 1000)).astimezone(self.time_zone)
+            return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_ns // 1000)).astimezone(
+                self.time_zone
+            )
         except OverflowError:
             return None
 

@@ -1,0 +1,1 @@
+"""The bridge's pages and REST API: `create_app` in `app.py` puts them together."""

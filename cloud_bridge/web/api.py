@@ -1,0 +1,239 @@
+"""The REST API, version 1: the pages' data for programs. Lists are paged by cursor, times are ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from litestar import Router, get
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath, QueryParameter
+from msgspec import UNSET, Struct, UnsetType
+
+from cloud_bridge.store import queries
+from cloud_bridge.store.rows import BoxRow, Instant, PressRow, SeqGap, TrackRow
+from cloud_bridge.web.audio import send_audio
+from cloud_bridge.web.press_view import cursor_text, is_dated, state_of
+from cloud_bridge.web.presses import (
+    BoxQuery,
+    CursorQuery,
+    SoundQuery,
+    TriggerQuery,
+    known_id,
+    parse_cursor,
+    parse_filter,
+)
+from cloud_bridge.web.visitor import AnyRequest, services_of
+from edge.wire import Health, TrackData
+
+
+class ApiPress(Struct, frozen=True, kw_only=True):
+    """A press. `time` is null where it lies outside the calendar; believe it only where `dated`, ± `uncertainty_ms`."""
+
+    id: str
+    site: str
+    box: str
+    button: str
+    trigger: str
+    rating: int | None
+    employee: str | None
+    time: datetime | None
+    dated: bool
+    uncertainty_ms: float
+    misuse: bool
+    bounces: int
+    source: str
+    simulated: bool
+    track: str | None
+    track_state: str
+    partial: bool
+    damaged: bool
+    received: datetime | None
+
+
+class ApiPressPage(Struct, frozen=True):
+    """Presses, newest first; `next` is the `cursor` of the next page, null at the end."""
+
+    presses: list[ApiPress]
+    next: str | None
+
+
+class ApiTrack(Struct, frozen=True, kw_only=True):
+    """A track; `manifest` is what the box promised, null until it came; `audio` is the sound's path once complete."""
+
+    id: str
+    site: str
+    box: str
+    state: str
+    press: str | None
+    extends: str | None
+    time: datetime | None
+    chunks_received: int
+    lost_reason: str | None
+    damaged: str | None
+    completed: datetime | None
+    manifest: TrackData | None
+    audio: str | None
+
+
+class ApiPressDetail(Struct, frozen=True, kw_only=True):
+    """A press with its tracks, its own first."""
+
+    press: ApiPress
+    tracks: list[ApiTrack]
+
+
+class ApiPeaks(Struct, frozen=True):
+    """The waveform: `values` holds minimum and maximum by turns, -128 to 127, evenly spread over the track."""
+
+    values: list[int]
+
+
+class ApiBox(Struct, frozen=True, kw_only=True):
+    """A box: whether it is connected, its last health report, how many of its events have not arrived."""
+
+    site: str
+    box: str
+    online: bool
+    version: str
+    status_time: datetime | None
+    health: Health | None
+    health_time: datetime | None
+    presses: int
+    last_press: datetime | None
+    missing: int
+    missing_ranges: list[SeqGap] | UnsetType = UNSET
+
+
+def iso_time(wall_ns: int | None) -> datetime | None:
+    """UTC time of Unix nanoseconds; None outside the calendar."""
+    if wall_ns is None:
+        return None
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_ns // 1000)
+    except OverflowError:
+        return None
+
+
+@get("/presses", sync_to_thread=True, operation_id="listPresses")
+def list_presses(
+    request: AnyRequest,
+    *,
+    box: BoxQuery = "",
+    trigger: TriggerQuery = "",
+    sound: SoundQuery = "",
+    cursor: CursorQuery = "",
+    limit: Annotated[int, QueryParameter(ge=1, le=queries.LIMIT_MAX)] = 50,
+) -> ApiPressPage:
+    """One page of presses."""
+    store = services_of(request).store
+    found = queries.list_presses(store, parse_filter(box, trigger, sound), parse_cursor(cursor), limit)
+    return ApiPressPage([_press(row) for row in found.presses], cursor_text(found.next) if found.next else None)
+
+
+@get("/presses/{press_id:str}", sync_to_thread=True, operation_id="getPress")
+def get_press(request: AnyRequest, press_id: FromPath[str]) -> ApiPressDetail:
+    """One press and its tracks."""
+    detail = queries.press(services_of(request).store, known_id(press_id))
+    if detail is None:
+        raise NotFoundException("there is no such press")
+    return ApiPressDetail(press=_press(detail.press), tracks=[_track(row) for row in detail.tracks])
+
+
+@get("/tracks/{track_id:str}", sync_to_thread=True, operation_id="getTrack")
+def get_track(request: AnyRequest, track_id: FromPath[str]) -> ApiTrack:
+    """One track."""
+    row = queries.track(services_of(request).store, known_id(track_id))
+    if row is None:
+        raise NotFoundException("there is no such track")
+    return _track(row)
+
+
+@get("/tracks/{track_id:str}/peaks", sync_to_thread=True, operation_id="getTrackPeaks")
+def get_peaks(request: AnyRequest, track_id: FromPath[str]) -> ApiPeaks:
+    """The waveform of a complete track."""
+    peaks = queries.track_peaks(services_of(request).store, known_id(track_id))
+    if peaks is None:
+        raise NotFoundException("there is no waveform of this track")
+    return ApiPeaks(list(memoryview(peaks).cast("b")))
+
+
+@get("/boxes", sync_to_thread=True, operation_id="listBoxes")
+def list_boxes(request: AnyRequest) -> list[ApiBox]:
+    """All boxes."""
+    return [_box(row) for row in queries.boxes(services_of(request).store)]
+
+
+@get("/boxes/{site:str}/{box:str}", sync_to_thread=True, operation_id="getBox")
+def get_box(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> ApiBox:
+    """One box, with the numbers of its events that are missing."""
+    store = services_of(request).store
+    row = next((row for row in queries.boxes(store) if (row.site, row.name) == (site, box)), None)
+    if row is None:
+        raise NotFoundException("there is no such box")
+    return _box(row, list(queries.missing_seq(store, site, box)))
+
+
+def make_api() -> Router:
+    """All of it under its version's path."""
+    handlers = [list_presses, get_press, get_track, get_peaks, send_audio, list_boxes, get_box]
+    return Router("/api/v1", route_handlers=handlers)
+
+
+def _press(row: PressRow) -> ApiPress:
+    return ApiPress(
+        id=row.id,
+        site=row.site,
+        box=row.box,
+        button=row.button,
+        trigger=row.trigger,
+        rating=row.rating,
+        employee=row.employee,
+        time=iso_time(row.instant.wall_ns),
+        dated=is_dated(row.instant),
+        uncertainty_ms=row.instant.uncertainty_ms + row.stamp_uncertainty_ms,
+        misuse=row.misuse,
+        bounces=row.bounces,
+        source=row.source,
+        simulated=row.simulated,
+        track=row.track,
+        track_state=state_of(row),
+        partial=row.partial,
+        damaged=row.damaged,
+        received=iso_time(row.received_ns),
+    )
+
+
+def _track(row: TrackRow) -> ApiTrack:
+    instant: Instant | None = row.instant
+    return ApiTrack(
+        id=row.id,
+        site=row.site,
+        box=row.box,
+        state=str(row.state),
+        press=row.press,
+        extends=row.extends,
+        time=iso_time(instant.wall_ns) if instant else None,
+        chunks_received=row.chunks_received,
+        lost_reason=row.lost_reason,
+        damaged=row.damaged,
+        completed=iso_time(row.completed_ns),
+        manifest=row.manifest,
+        audio=f"/api/v1/tracks/{row.id}/audio" if row.blob else None,
+    )
+
+
+def _box(row: BoxRow, gaps: list[SeqGap] | UnsetType = UNSET) -> ApiBox:
+    return ApiBox(
+        site=row.site,
+        box=row.name,
+        online=row.online,
+        version=row.version,
+        status_time=iso_time(row.status_ns),
+        health=row.health,
+        health_time=iso_time(row.health_ns),
+        presses=row.presses,
+        last_press=iso_time(row.last_press_ns),
+        missing=row.missing,
+        missing_ranges=gaps,
+    )

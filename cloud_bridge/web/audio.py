@@ -1,0 +1,107 @@
+"""The sound of a track over HTTP: whole or one range of it, straight from the blob store, every listening on record."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import Response, get
+from litestar.exceptions import HTTPException, NotFoundException
+from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
+
+from cloud_bridge.blobs import BlobError, BlobMissing
+from cloud_bridge.store import queries
+from cloud_bridge.store.rows import TrackRow, TrackState
+from cloud_bridge.web import audit
+from cloud_bridge.web.press_view import AUDIO_TYPES
+from cloud_bridge.web.presses import known_id
+from cloud_bridge.web.visitor import AnyRequest, services_of
+from edge.wire import TrackData
+
+_RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
+
+
+class RangeError(ValueError):
+    """The asked range does not touch the sound."""
+
+
+def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:
+    """First byte and length of the one range that is asked for; None where the whole is to be sent.
+
+    RFC 9110: what is no single byte range is ignored; a range outside raises `RangeError`.
+    """
+    match = _RANGE.fullmatch(header.strip())
+    if match is None:
+        return None
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        length = min(int(suffix), size_bytes)
+        if length == 0:
+            raise RangeError
+        return size_bytes - length, length
+    start = int(first)
+    end = min(int(last), size_bytes - 1) if last else size_bytes - 1
+    if last and int(last) < start:
+        return None
+    if start >= size_bytes:
+        raise RangeError
+    return start, end - start + 1
+
+
+@get(
+    "/tracks/{track_id:str}/audio",
+    sync_to_thread=True,
+    operation_id="getTrackAudio",
+    summary="The sound of a complete track",
+    description="Answers ranges. Each listening and each download is written into the audit trail.",
+)
+def send_audio(request: AnyRequest, track_id: FromPath[str], *, download: FromQuery[bool] = False) -> Response[Any]:
+    """The sound itself, as FLAC, WAV or Ogg Opus; 404 while it is not complete."""
+    services = services_of(request)
+    track = queries.track(services.store, known_id(track_id))
+    if track is None or track.state is not TrackState.COMPLETE or track.blob is None or track.manifest is None:
+        raise NotFoundException("there is no sound of this track")
+    manifest = track.manifest
+    etag = f'"{manifest.sha256}"'
+    headers = {
+        "accept-ranges": "bytes",
+        "cache-control": "private, no-cache",
+        "content-type": AUDIO_TYPES[manifest.codec],
+        "content-disposition": f'{"attachment" if download else "inline"}; filename="{file_name(track, manifest)}"',
+        "etag": etag,
+    }
+    action, again_s = ("track.download", 0.0) if download else ("track.listen", services.settings.listen_again_s)
+    # Before the first byte leaves: who hears it is on record, or it is not heard.
+    audit.record(services, request, action, track.id, unless_within_s=again_s)
+    if request.headers.get("if-none-match") == etag and "range" not in request.headers:
+        return Response(None, status_code=304, headers=headers)
+    try:
+        size_bytes = services.blobs.size_bytes(track.blob)
+        # A range of another version would be joined to what the browser has.
+        wanted = request.headers.get("range", "") if request.headers.get("if-range", etag) == etag else ""
+        part = parse_range(wanted, size_bytes)
+    except RangeError:
+        return Response(None, status_code=416, headers={**headers, "content-range": f"bytes */{size_bytes}"})
+    except BlobMissing as error:
+        raise NotFoundException("the sound of this track is missing in the blob store") from error
+    except BlobError as error:
+        raise HTTPException("the blob store does not answer; try again later", status_code=503) from error
+    start, length = part or (0, size_bytes)
+    headers["content-length"] = str(length)
+    if part:
+        headers["content-range"] = f"bytes {start}-{start + length - 1}/{size_bytes}"
+    pieces = services.blobs.stream(track.blob, start, length)
+    return Stream(pieces, status_code=206 if part else 200, headers=headers, media_type=AUDIO_TYPES[manifest.codec])
+
+
+def file_name(track: TrackRow, manifest: TrackData) -> str:
+    """A download's name: place, moment of the press (UTC), beginning of the track's id."""
+    seconds = (track.instant.wall_ns if track.instant else manifest.stamp.wall_ns) // 1_000_000_000
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC).strftime("%Y%m%dT%H%M%SZ")
+    except (OverflowError, ValueError, OSError):
+        moment = "undated"
+    suffix = "ogg" if manifest.codec == "opus" else manifest.codec
+    return f"earshot_{track.site}_{track.box}_{moment}_{track.id[:8]}.{suffix}"

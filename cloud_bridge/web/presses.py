@@ -1,0 +1,132 @@
+"""Pages of presses: the live list and one press with its sound."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlencode
+
+from litestar import get
+from litestar.exceptions import NotFoundException, ValidationException
+from litestar.params import FromPath, QueryParameter
+from litestar.response import Redirect, Template
+
+from cloud_bridge.store import queries
+from cloud_bridge.store.rows import Cursor, PressFilter, TrackState
+from cloud_bridge.web import audit
+from cloud_bridge.web.html import page
+from cloud_bridge.web.press_view import cursor_text, press_view, track_view
+from cloud_bridge.web.visitor import AnyRequest, services_of, translator_of
+from edge.wire import NAME_PATTERN, Trigger
+
+PAGE_ROWS = 50
+_ID = re.compile(r"[0-9a-f]{32}")
+_CURSOR = re.compile(r"(-?[0-9]{1,19})\.([0-9a-f]{32})")
+_NAME = re.compile(NAME_PATTERN)
+_TRIGGERS = tuple(trigger.value for trigger in Trigger if trigger is not Trigger.EXTENSION)
+
+BoxQuery = Annotated[str, QueryParameter(description="site/box; empty: all boxes", max_length=127)]
+TriggerQuery = Annotated[str, QueryParameter(description="incident, force_majeure, appeal, sale, rating; empty: all")]
+SoundQuery = Annotated[
+    str, QueryParameter(name="state", description="Its sound: expected, receiving, complete, lost; empty: all")
+]
+CursorQuery = Annotated[
+    str, QueryParameter(description="Where the page before ended; empty: the newest", max_length=60)
+]
+
+
+def known_id(value: str) -> str:
+    """`value` where it has the form of an id, else nothing of that name exists."""
+    if _ID.fullmatch(value) is None:
+        raise NotFoundException
+    return value
+
+
+def parse_filter(box: FromPath[str], trigger: str, state: str) -> PressFilter:
+    """The filter of a query string; raises `ValidationException` for values that cannot be."""
+    site_name: str | None = None
+    box_name: str | None = None
+    if box:
+        site_name, _, box_name = box.partition("/")
+        if not (_NAME.search(site_name) and _NAME.search(box_name)):
+            raise ValidationException("box must be <site>/<box>")
+    if trigger and trigger not in _TRIGGERS:
+        raise ValidationException(f"trigger must be one of {', '.join(_TRIGGERS)}")
+    if state and state not in set(TrackState):
+        raise ValidationException(f"state must be one of {', '.join(TrackState)}")
+    return PressFilter(
+        site=site_name, box=box_name, trigger=trigger or None, state=TrackState(state) if state else None
+    )
+
+
+def parse_cursor(text: str) -> Cursor | None:
+    """The cursor of a query string; raises `ValidationException`."""
+    if not text:
+        return None
+    match = _CURSOR.fullmatch(text)
+    if match is None or not -(2**63) <= int(match[1]) < 2**63:
+        raise ValidationException("cursor is not one that this list gave")
+    return Cursor(int(match[1]), match[2])
+
+
+@get("/", sync_to_thread=False, include_in_schema=False)
+def front() -> Redirect:
+    """The front page is the list of presses."""
+    return Redirect("/presses", status_code=303)
+
+
+@get("/presses", sync_to_thread=True, include_in_schema=False)
+def show_presses(
+    request: AnyRequest,
+    box: BoxQuery = "",
+    trigger: TriggerQuery = "",
+    sound: SoundQuery = "",
+    cursor: CursorQuery = "",
+) -> Template:
+    """The list, newest first; its first page is live."""
+    services = services_of(request)
+    where = parse_filter(box, trigger, sound)
+    start = parse_cursor(cursor)
+    chosen = {"box": box, "trigger": trigger, "state": sound}
+    filters = {name: value for name, value in chosen.items() if value}
+    # Read before the rows: what changes in between comes twice rather than never.
+    last = queries.last_change(services.store)
+    found = queries.list_presses(services.store, where, start, PAGE_ROWS)
+    translator = translator_of(request)
+    return page(
+        request,
+        "presses.html",
+        "presses",
+        rows=[press_view(translator, row) for row in found.presses],
+        chosen=chosen,
+        filtered=bool(filters) or start is not None,
+        box_names=[f"{row.site}/{row.name}" for row in queries.boxes(services.store)],
+        triggers=_TRIGGERS,
+        states=[str(one) for one in TrackState],
+        live_url=None if start else "/presses/live?" + urlencode({**filters, "after": last}),
+        older_url="/presses?" + urlencode({**filters, "cursor": cursor_text(found.next)}) if found.next else None,
+    )
+
+
+@get("/presses/{press_id:str}", sync_to_thread=True, include_in_schema=False)
+def show_press(request: AnyRequest, press_id: FromPath[str]) -> Template:
+    """One press: its sound with the marks, and everything that is known about both."""
+    services = services_of(request)
+    last = queries.last_change(services.store)
+    detail = queries.press(services.store, known_id(press_id))
+    if detail is None:
+        raise NotFoundException
+    translator = translator_of(request)
+    own = next((track for track in detail.tracks if track.id == detail.press.track), None)
+    shared_with = own.press if own and own.press not in {None, press_id} else None
+    waits = detail.press.track is not None and (own is None or own.state in {TrackState.EXPECTED, TrackState.RECEIVING})
+    audit.record(services, request, "press.view", press_id, unless_within_s=services.settings.listen_again_s)
+    return page(
+        request,
+        "press.html",
+        "presses",
+        press=press_view(translator, detail.press),
+        tracks=[track_view(translator, track) for track in detail.tracks],
+        shared_with=shared_with,
+        waiting_url="/presses/live?" + urlencode({"press": press_id, "after": last}) if waits else None,
+    )

@@ -1,0 +1,163 @@
+"""Who asks: the session behind the cookie, found at every request; what nobody in particular may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import BaseRouteHandler
+from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
+
+from cloud_bridge.store import users
+from cloud_bridge.web.i18n import LANGUAGES, Language, Translator, negotiate
+from cloud_bridge.web.settings import Services
+
+PUBLIC = {"public": True}
+"""A handler's `opt` that lets everybody in; every other handler needs a session."""
+
+LANGUAGE_COOKIE = "earshot_language"
+_NS = 1_000_000_000
+_TOUCH_NS = 60 * _NS
+_LIFE_NS = 30 * 86_400 * _NS
+_AGENT_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A logged-in person and the session that says so."""
+
+    user: users.User
+    session: users.Session
+
+    @property
+    def name(self) -> str:
+        """The account's name."""
+        return self.user.name
+
+
+AnyConnection = ASGIConnection[Any, Any, Any, Any]
+AnyRequest = Request[Any, Any, Any]
+
+
+def services_of(connection: AnyConnection) -> Services:
+    """The application's services."""
+    services: Services = connection.app.state.services
+    return services
+
+
+def visitor_of(connection: AnyConnection) -> Visitor | None:
+    """Who asks, or None; also where routing failed before anybody was looked up."""
+    visitor: Visitor | None = connection.scope.get("user")
+    return visitor
+
+
+def the_visitor(connection: AnyConnection) -> Visitor:
+    """Who asks, in handlers that are not public."""
+    visitor = visitor_of(connection)
+    if visitor is None:
+        raise NotAuthorizedException
+    return visitor
+
+
+def cookie_name(services: Services) -> str:
+    """Name of the session cookie."""
+    return f"{services.settings.cookie_prefix}earshot_session"
+
+
+def address_of(connection: AnyConnection) -> str:
+    """Where the request comes from, as the server (and a trusted proxy) says."""
+    return connection.client.host if connection.client else "unknown"
+
+
+def look_up(services: Services, token: str) -> Visitor | None:
+    """The visitor of a cookie's value; prolongs the session, at most once a minute."""
+    now_ns = services.now_ns()
+    session = users.get_session(services.store, users.session_key(token), now_ns)
+    if session is None or session.user is None:
+        return None
+    user = users.user(services.store, session.user)
+    if user is None or user.disabled:
+        return None
+    if now_ns - session.seen_ns >= _TOUCH_NS:
+        users.touch_session(services.store, session.key, now_ns, _expiry_ns(services, now_ns, session.created_ns))
+    return Visitor(user, session)
+
+
+def begin_session(services: Services, user: users.User, request: AnyRequest) -> Cookie:
+    """A new session and its cookie. The browser's earlier session, if any, ends: its value is never used again."""
+    end_session(services, request)
+    token = secrets.token_urlsafe(32)
+    now_ns = services.now_ns()
+    users.delete_expired_sessions(services.store, now_ns)
+    users.put_session(
+        services.store,
+        users.Session(
+            key=users.session_key(token),
+            user=user.id,
+            data=b"",
+            created_ns=now_ns,
+            seen_ns=now_ns,
+            expires_ns=_expiry_ns(services, now_ns, now_ns),
+            address=address_of(request),
+            agent=request.headers.get("user-agent", "")[:_AGENT_CHARS],
+        ),
+    )
+    return session_cookie(services, token)
+
+
+def end_session(services: Services, request: AnyRequest) -> None:
+    """End the session that the request came with, if any."""
+    token = request.cookies.get(cookie_name(services))
+    if token:
+        users.delete_session(services.store, users.session_key(token))
+
+
+def session_cookie(services: Services, token: str) -> Cookie:
+    """The session cookie; an empty `token` removes it."""
+    return Cookie(
+        key=cookie_name(services),
+        value=token,
+        path="/",
+        httponly=True,
+        secure=services.settings.https,
+        samesite="lax",
+        max_age=None if token else 0,
+    )
+
+
+def translator_of(connection: AnyConnection) -> Translator:
+    """Words in the language that was chosen, else the account's, else the browser's."""
+    services = services_of(connection)
+    visitor = visitor_of(connection)
+    wanted = (connection.cookies.get(LANGUAGE_COOKIE), visitor.user.language if visitor else None)
+    language: Language = negotiate(connection.headers.get("accept-language", ""))
+    for one in reversed(wanted):
+        language = next((known for known in LANGUAGES if known == one), language)
+    return services.translator(language)
+
+
+class SessionAuthentication(AbstractAuthenticationMiddleware):
+    """Puts the `Visitor` (or None) into the scope; refusing is the guard's business."""
+
+    async def authenticate_request(self, connection: AnyConnection) -> AuthenticationResult:
+        """Look the session up in the database, off the event loop."""
+        services = services_of(connection)
+        token = connection.cookies.get(cookie_name(services))
+        visitor = await asyncio.to_thread(look_up, services, token) if token else None
+        return AuthenticationResult(user=visitor, auth=None)
+
+
+def require_visitor(connection: AnyConnection, handler: BaseRouteHandler) -> None:
+    """Guard of the whole application: a session, unless the handler says that it is public."""
+    if not handler.opt.get("public") and visitor_of(connection) is None:
+        raise NotAuthorizedException
+
+
+def _expiry_ns(services: Services, now_ns: int, created_ns: int) -> int:
+    return min(now_ns + int(services.settings.session_hours * 3600 * _NS), created_ns + _LIFE_NS)
