@@ -1,0 +1,1 @@
+"""Benchmarks: every figure stands beside its floor or a peer, measured in the same run."""
