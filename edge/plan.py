@@ -41,25 +41,29 @@ class PlannedTrack:
 class PreRoll(Strict, frozen=True):
     """What a durable pre-roll file holds. It stands at the head of the file too, so that the file explains itself.
 
-    `first_frame` counts on the ring `generation`; `press_frame` is the press on the same count (not rounded), right to
-    ± `align_error_ns`. Gaps are offsets from `first_frame`. The audio is FLAC, sample-exact.
+    Frames are numbered as in the ring `generation`: the window begins at `window_frame`, the file's sound at
+    `first_frame` (later where the ring had no more), captured at `start_ns`; the sound ends at `end_ns`. The press is
+    at `press_frame`, not rounded, right to ± `align_error_ns`. Gaps are offsets from `first_frame`. The audio is FLAC,
+    exact to the sample.
     """
 
     track: str
     boot_id: str
-    generation: str
+    generation: int
     rate_hz: int
     channels: int
+    window_frame: int
     first_frame: int
     frames: int
+    start_ns: int
+    end_ns: int
     press_frame: float
     align_error_ns: int
-    drift_ppm: float
     gaps: tuple[GapSpan, ...]
     capture: str
     simulated: bool
-    audio_bytes: int
-    audio_sha256: str
+    audio_bytes: int = 0
+    audio_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
