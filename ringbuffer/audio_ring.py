@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ringbuffer.audio_blocks import KIND_GAP, AudioFormat, Blocks, Samples, load
+from ringbuffer.accounting import account
+from ringbuffer.audio_blocks import BLOCK_PREFIX, KIND_GAP, AudioFormat, Blocks, Samples, load, sampled_stretches
 from ringbuffer.audio_search import GUARD_SLOTS, MARGIN_SLOTS, around_frames, around_ns, guarded_oldest
 from ringbuffer.audio_writer import AudioRingWriter, AudioStats
 from ringbuffer.errors import NotYet, Overwritten, RingDamaged
@@ -177,6 +178,24 @@ class AudioRing:
         for number in table.of_kind(KIND_GAP, max(seq + 1, table.oldest_seq(newest)), newest):
             found += load(table, number, number, self.format).numbered_gaps()
         return found
+
+    def stats(self) -> AudioStats:
+        """The writer's account as of its newest slot; takes a few milliseconds."""
+        table = self._table()
+        newest = table.newest_seq()
+        slot = table.read(newest)
+        first_frame, frames, lost = (0, 0, 0) if slot is None else BLOCK_PREFIX.unpack_from(slot.payload)[:3]
+        found = account(
+            sampled_stretches(table, guarded_oldest(table, newest), newest, self.format), self.format.rate_hz
+        )
+        return AudioStats(
+            captured_frames=first_frame + frames - lost,
+            lost_frames=lost,
+            unexplained_frames=found.unexplained_frames,
+            resolution_frames=found.resolution_frames,
+            rate_hz=found.rate_hz,
+            drift_ppm=found.drift_ppm,
+        )
 
     def close(self) -> None:
         """Let the ring go. Idempotent."""
