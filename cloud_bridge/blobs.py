@@ -1,4 +1,4 @@
-"""Sound in the blob store: a local folder, S3, or memory for tests; named by content's owner, written once, read in ranges."""
+"""Sound in the blob store (a local folder, S3, or memory for tests): written whole and durably, read in ranges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BlobError(OSError):
     """The blob store refused or is away; the message names the key. Trying again later may succeed."""
 
 
-class BlobMissing(BlobError):  # noqa: N818 - names what is the matter
+class BlobMissing(BlobError):
     """There is no blob of this key."""
 
 
@@ -35,15 +35,15 @@ class Blobs:
 
     def put(self, key: str, source: Path) -> None:
         """Store a file's bytes under `key`, replacing what is there; raises `BlobError`."""
-        self._fault("blob.before_put")
+        self._fault("bridge.blob.before_put")
         try:
             obstore.put(self._store, key, source)
-            self._fault("blob.before_fsync")
+            self._fault("bridge.blob.before_fsync")
             if self._folder is not None:
                 _sync_path(self._folder, key)
         except (BaseError, OSError) as error:
             raise BlobError(f"blob {key!r} cannot be written: {error}") from error
-        self._fault("blob.after_put")
+        self._fault("bridge.blob.after_put")
 
     def size_bytes(self, key: str) -> int:
         """Length of a blob; raises `BlobMissing` or `BlobError`."""

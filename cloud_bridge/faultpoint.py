@@ -10,46 +10,49 @@ import signal
 from collections.abc import Callable, Mapping
 
 FaultPoint = Callable[[str], None]
+"""Called with a name from `NAMES`; does nothing outside tests."""
 
-NAMES = (
-    "ingest.before_commit",
-    "ingest.after_commit",
-    "assemble.before_blob",
-    "assemble.before_commit",
-    "assemble.after_commit",
-    "blob.before_put",
-    "blob.before_fsync",
-    "blob.after_put",
-    "receipt.before_publish",
-    "receipt.after_publish",
-    "ack.after",
+VARIABLE = "EARSHOT_FAULT"
+
+NAMES: tuple[str, ...] = (
+    "bridge.ingest.before_commit",
+    "bridge.ingest.after_commit",
+    "bridge.receipt.before_publish",
+    "bridge.receipt.after_publish",
+    "bridge.ack.after",
+    "bridge.blob.before_put",
+    "bridge.blob.before_fsync",
+    "bridge.blob.after_put",
+    "bridge.track.before_commit",
+    "bridge.track.after_commit",
 )
-"""Every place, in the order in which a track comes past them."""
+"""Every name, in the order in which a track comes past them."""
 
 
 def no_fault(_name: str) -> None:
-    """Nothing happens at any place."""
+    """The fault point of every process that is not under test."""
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> FaultPoint:
-    """The fault point that `EARSHOT_FAULT` asks for; raises `ValueError` for a name that does not exist.
+    """The fault point that `EARSHOT_FAULT` asks for; `no_fault` where it is not set.
 
-    A name of the box's processes (they share the variable in a demo) is not ours: nothing happens.
+    Raises `ValueError` for a name that does not exist or a count below 1: such a run would prove nothing.
     """
-    wanted, _, count = environment.get("EARSHOT_FAULT", "").partition(":")
-    if not wanted.startswith("bridge."):
+    setting = environment.get(VARIABLE, "")
+    if not setting:
         return no_fault
-    wanted = wanted.removeprefix("bridge.")
-    if wanted not in NAMES:
-        raise ValueError(f"EARSHOT_FAULT names {wanted!r}; known: {', '.join(NAMES)}")
+    name, _, count = setting.partition(":")
+    if name not in NAMES:
+        raise ValueError(f"{VARIABLE}={setting!r}: the bridge has no such place; it knows {', '.join(NAMES)}")
+    if count and not (count.isdecimal() and int(count) > 0):
+        raise ValueError(f"{VARIABLE}={setting!r}: {count!r} is no count from 1 on")
     left = int(count or 1)
 
-    def strike(name: str) -> None:
+    def strike(passed: str) -> None:
         nonlocal left
-        if name != wanted:
-            return
-        left -= 1
-        if left <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if passed == name:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     return strike

@@ -13,12 +13,14 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from cloud_bridge.config import ConfigError
 
 BUSY_TIMEOUT_MS = 10_000
-# 40001 serialisation failure, 40P01 deadlock, 55P03 lock not available: the same transaction may succeed when repeated.
-_RETRY_STATES = {"40001", "40P01", "55P03"}
+# 40001 serialisation failure, 40P01 deadlock, 55P03 lock not available, 25006 read-only (a standby being promoted):
+# the same transaction may succeed when repeated.
+_RETRY_STATES = {"40001", "40P01", "55P03", "25006"}
 
 
 class Store:
@@ -87,6 +89,8 @@ def parse_url(url: str) -> URL:
 
 def is_transient(error: BaseException) -> bool:
     """Whether a DBAPI error may go away by itself: lock, deadlock, full disk, server gone; not: refused data."""
+    if isinstance(error, PoolTimeoutError):
+        return True
     original = getattr(error, "orig", None)
     if isinstance(original, sqlite3.OperationalError):
         return True

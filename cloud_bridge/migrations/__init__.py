@@ -1,0 +1,1 @@
+"""Alembic's migrations of the bridge's database; run by `earshot bridge migrate`."""

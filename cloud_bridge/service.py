@@ -1,0 +1,205 @@
+"""The composition root of the bridge: builds its parts by configuration, runs them, stops them in reverse order.
+
+A part whose thread dies ends the process with an error; the supervisor starts it anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from cloud_bridge import faultpoint
+from cloud_bridge.blobs import Blobs, open_blobs
+from cloud_bridge.commands import CommandLink
+from cloud_bridge.config import Config, ConfigError, secret_text
+from cloud_bridge.ingest.assemble import Assembler
+from cloud_bridge.ingest.batch import Limits
+from cloud_bridge.ingest.parse import Incoming
+from cloud_bridge.ingest.worker import Pace, Worker
+from cloud_bridge.metrics import Metrics
+from cloud_bridge.mqtt import BrokerLink
+from cloud_bridge.store import migrate
+from cloud_bridge.store.engine import Store, open_store
+from cloud_bridge.web.app import create_app
+from cloud_bridge.web.settings import WebSettings
+
+log = logging.getLogger(__name__)
+
+_FINISH_S = 20.0
+_WEB_FINISH_S = 3
+
+
+class PartDied(RuntimeError):
+    """A part of the process ended by itself; the process must be started anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What ingest and web share."""
+
+    store: Store
+    blobs: Blobs
+    metrics: Metrics
+    fault: faultpoint.FaultPoint
+    died: Callable[[str], None]
+
+
+def open_configured_store(config: Config) -> Store:
+    """The store of `[database]`; raises `ConfigError`."""
+    return open_store(secret_text(config.database.url, config.database.url_file, "database.url_file"))
+
+
+def run(config: Config, *, ingest: bool = True, web: bool = True, stop: threading.Event | None = None) -> None:
+    """Run until SIGTERM or SIGINT (or `stop`, where a caller has its own signals); raises `ConfigError`, `PartDied`."""
+    ending = stop if stop is not None else _stop_on_signals()
+    dead: list[str] = []
+
+    def died(part: str) -> None:
+        if not ending.is_set():
+            dead.append(part)
+            ending.set()
+
+    with ExitStack() as stack:
+        store = open_configured_store(config)
+        stack.callback(store.close)
+        migrate.check(store)
+        fault = faultpoint.from_environment()
+        blobs = open_blobs(config.blobs.url, config.blobs.options, fault)
+        blobs.check()
+        parts = _Parts(store, blobs, Metrics(), fault, died)
+        if ingest:
+            stack.enter_context(_ingest(config, parts))
+        if web:
+            stack.enter_context(_web(config, parts))
+        ending.wait()
+        log.info("stopping")
+    if dead:
+        raise PartDied(f"ended by itself: {', '.join(dead)}; see the log above")
+
+
+@contextmanager
+def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
+    settings, store, metrics = config.ingest, parts.store, parts.metrics
+    messages: queue.Queue[Incoming | None] = queue.Queue(settings.receive_maximum + 1)
+    giving_up = threading.Event()
+    limits = Limits(quarantine_rows=settings.quarantine_rows, orphan_chunks=settings.orphan_chunks)
+    link = BrokerLink(config.broker, settings.receive_maximum, messages, metrics, lambda: parts.died("mqtt"))
+    worker = Worker(
+        store,
+        Assembler(store, parts.blobs, limits, parts.fault),
+        link,
+        metrics,
+        wait=giving_up.wait,
+        limits=limits,
+        pace=Pace(
+            batch_messages=settings.batch_messages,
+            batch_s=settings.batch_ms / 1000,
+            retry_min_s=settings.retry_min_ms / 1000,
+            retry_max_s=settings.retry_max_ms / 1000,
+        ),
+        fault=parts.fault,
+    )
+    thread = _start("ingest", lambda: worker.run(messages), parts.died)
+    link.start()
+    try:
+        yield
+    finally:
+        # Boxes hold first; then what has been taken in is finished; only then the connection goes, with its receipts.
+        link.close_intake()
+        with suppress(queue.Full):
+            messages.put(None, timeout=_FINISH_S)
+            thread.join(_FINISH_S)
+        giving_up.set()
+        thread.join(_FINISH_S)
+        link.stop()
+
+
+@contextmanager
+def _web(config: Config, parts: _Parts) -> Iterator[None]:
+    settings = config.web
+    commands = CommandLink(config.broker)
+    app = create_app(
+        parts.store,
+        parts.blobs,
+        WebSettings.from_config(settings, _secret(Path(settings.secret_file))),
+        commands,
+        registry=parts.metrics.registry,
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            server_header=False,
+            timeout_graceful_shutdown=_WEB_FINISH_S,
+        )
+    )
+    commands.start()
+    thread = _start("web", server.run, parts.died)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(_FINISH_S)
+        commands.stop()
+
+
+def _start(name: str, work: Callable[[], object], died: Callable[[str], None]) -> threading.Thread:
+    """A thread whose end, however it comes, is reported."""
+
+    def guarded() -> None:
+        try:
+            work()
+        except SystemExit as error:
+            # uvicorn leaves so when it cannot listen; it has logged why.
+            log.critical("%s ended with %s", name, error)
+        except Exception:
+            log.critical("%s failed", name, exc_info=True)
+        finally:
+            died(name)
+
+    thread = threading.Thread(target=guarded, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _stop_on_signals() -> threading.Event:
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    return ending
+
+
+def _secret(path: Path) -> str:
+    """The key that signs form tokens; made once, readable by nobody else. Raises `ConfigError`."""
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+            descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                    file.write(secrets.token_urlsafe(48))
+                    file.flush()
+                    os.fsync(descriptor)
+                # Linking fails where the file exists now: of two that start at once both use the first one's key.
+                with suppress(FileExistsError):
+                    os.link(made, path)
+            finally:
+                made.unlink()
+        return path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"web.secret_file {str(path)!r} cannot be made or read: {error}") from error
