@@ -1,0 +1,166 @@
+"""Commands from the bridge: ping, identify, press, extend, shift. Each gets one reply; a repeated id the same one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from drivers.contract import Press, Source
+from edge.actions import AcceptPress, Action, BindShift, Refuse, RepeatedPress, Shift
+from edge.clock import Clock, stamp
+from edge.faults import clean
+from edge.lamps import Lamps
+from edge.outbox import Outbox
+from edge.plan import NS, PlannedTrack
+from edge.recording import Recorder
+from edge.wire import (
+    Command,
+    Extend,
+    Id,
+    Identify,
+    Ping,
+    PressCommand,
+    Reply,
+    ShiftCommand,
+    Trigger,
+    WireError,
+    decode,
+)
+
+# The broker and the network are in between; nobody can say better when the person pressed.
+_NETWORK_UNCERTAINTY_NS = 1_000_000_000
+
+
+class _Identified(msgspec.Struct):
+    id: Id
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the ring can still give: sound from `oldest_ns` on (None: there is none at all), `depth_s` of it at most."""
+
+    oldest_ns: int | None
+    depth_s: int
+
+
+class Commands:
+    """Answers commands. `reach()` looks at the ring."""
+
+    def __init__(
+        self, *, recorder: Recorder, outbox: Outbox, lamps: Lamps, clock: Clock, reach: Callable[[], Reach]
+    ) -> None:
+        self._recorder = recorder
+        self._outbox = outbox
+        self._lamps = lamps
+        self._clock = clock
+        self._reach = reach
+
+    def answer(self, payload: bytes, now_ns: int) -> Reply | None:
+        """The reply to a command as it came.
+
+        A malformed command whose id can be read gets the reason; raises `WireError` for any other.
+        """
+        try:
+            command: Command = decode(payload, Command)
+        except WireError as error:
+            return Reply(id=_readable_id(payload, error), ok=False, error=clean(str(error)))
+        known = self._outbox.reply_of(command.id)
+        if known is not None:
+            return known
+        match command:
+            case Ping():
+                at = stamp(self._clock, now_ns)
+                return Reply(id=command.id, ok=True, result={"stamp": msgspec.to_builtins(at)})
+            case Identify():
+                self._lamps.identify(command.seconds, now_ns)
+                return Reply(id=command.id, ok=True)
+            case PressCommand():
+                return self._press(command, now_ns)
+            case Extend():
+                return self._extend(command)
+            case ShiftCommand():
+                return self._shift(command, now_ns)
+
+    def _press(self, command: PressCommand, now_ns: int) -> Reply:
+        fact = Press(
+            button=command.button,
+            mono_ns=now_ns,
+            uncertainty_ns=_NETWORK_UNCERTAINTY_NS,
+            source=Source.MQTT,
+            simulated=False,
+            employee=command.employee,
+            request_id=command.id,
+        )
+        return self._remember(_reply(command.id, self._recorder.take(fact, now_ns)))
+
+    def _shift(self, command: ShiftCommand, now_ns: int) -> Reply:
+        fact = Shift(command.button, command.employee, now_ns, Source.MQTT, command.id)
+        actions = self._recorder.take(fact, now_ns)
+        for action in actions:
+            if isinstance(action, BindShift):
+                reply = Reply(id=command.id, ok=True, result={"button": action.button, "employee": action.employee})
+                self._recorder.bind(action, reply)
+                return reply
+        return self._remember(_reply(command.id, actions))
+
+    def _extend(self, command: Extend) -> Reply:
+        known = self._outbox.track(command.track)
+        if known is None:
+            return self._refuse(command.id, f"track {command.track} is not among the last thousand of this box")
+        if known.stamp.boot_id != self._clock.boot_id:
+            return self._refuse(
+                command.id, f"track {command.track} was made before the box restarted: no sound is left"
+            )
+        plan = PlannedTrack(
+            track=hashlib.sha256(f"extend {command.id}".encode()).hexdigest()[:32],
+            press=known.plan.press,
+            trigger=Trigger.EXTENSION,
+            mono_ns=known.plan.mono_ns,
+            uncertainty_ns=known.plan.uncertainty_ns,
+            before_s=known.plan.before_s + command.before_s,
+            after_s=known.plan.after_s + command.after_s,
+            extends=command.track,
+        )
+        reach = self._reach()
+        oldest_ns = reach.oldest_ns
+        if oldest_ns is None:
+            return self._refuse(command.id, "the ring holds no sound; look at the ear")
+        if plan.start_ns < oldest_ns:
+            left_s = (known.plan.mono_ns - oldest_ns) / NS - known.plan.before_s
+            remedy = f"ask for at most {left_s:.0f} s" if left_s >= 1 else "nothing before it is left"
+            return self._refuse(command.id, f"before_s = {command.before_s:g} is more than the ring holds; {remedy}")
+        if plan.before_s + plan.after_s > reach.depth_s:
+            left_s = reach.depth_s - known.plan.before_s - known.plan.after_s
+            return self._refuse(command.id, f"the ring holds {reach.depth_s} s; ask for at most {left_s:.0f} s more")
+        reply = Reply(id=command.id, ok=True, result={"track": plan.track})
+        self._recorder.extend(plan, known.stamp, reply)
+        return reply
+
+    def _refuse(self, command_id: str, reason: str) -> Reply:
+        return self._remember(Reply(id=command_id, ok=False, error=reason))
+
+    def _remember(self, reply: Reply) -> Reply:
+        self._outbox.remember_reply(reply)
+        return reply
+
+
+def _reply(command_id: str, actions: list[Action]) -> Reply:
+    for action in actions:
+        match action:
+            case AcceptPress() | RepeatedPress():
+                return Reply(id=command_id, ok=True, result={"press": action.id})
+            case Refuse():
+                return Reply(id=command_id, ok=False, error=clean(action.reason))
+            case _:
+                continue
+    raise AssertionError(f"the session answered a request with {actions}")
+
+
+def _readable_id(payload: bytes, error: WireError) -> str:
+    try:
+        return msgspec.json.decode(payload, type=_Identified).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise error from None

@@ -1,0 +1,207 @@
+"""Does what the session decides: presses and tracks into the outbox, work to the cutter, the person told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from drivers.contract import Press
+from edge.actions import (
+    AcceptPress,
+    Action,
+    BindShift,
+    CountBounces,
+    FinishTrack,
+    Refuse,
+    RepeatedPress,
+    SessionFact,
+)
+from edge.clock import Clock, stamp
+from edge.cutter import PreRollSaved, TrackFailed, TrackFinished
+from edge.faults import FaultBook, clean
+from edge.outbox import Outbox, TrackState
+from edge.plan import OpenTrack, PlannedTrack
+from edge.session import Session
+from edge.wire import PressData, Reply, ShiftData, Stamp
+
+_RETRY_NS = 10_000_000_000
+
+
+class TrackWork(Protocol):
+    """What is needed of the cutter: both return at once, the outcome comes as a fact."""
+
+    def save_pre_roll(self, track: OpenTrack) -> None:
+        """Save what the ring has of the window now."""
+        ...
+
+    def finish(self, track: OpenTrack) -> None:
+        """Make the file of a track whose window is over."""
+        ...
+
+
+class PressBook(Protocol):
+    """What is needed of the journal."""
+
+    def append(self, press_id: str, data: PressData) -> None:
+        """Add a line; raises `OSError`."""
+        ...
+
+
+class Recorder:
+    """The durable side of the session. `acknowledge(button)` is called once a press and its pre-roll are safe."""
+
+    def __init__(
+        self,
+        *,
+        session: Session,
+        outbox: Outbox,
+        cutter: TrackWork,
+        journal: PressBook,
+        faults: FaultBook,
+        clock: Clock,
+        acknowledge: Callable[[str], None],
+        track_done: Callable[[str], None],
+        disk_reserve_bytes: int,
+    ) -> None:
+        self._session = session
+        self._outbox = outbox
+        self._cutter = cutter
+        self._journal = journal
+        self._faults = faults
+        self._clock = clock
+        self._acknowledge = acknowledge
+        self._track_done = track_done
+        self._disk_reserve_bytes = disk_reserve_bytes
+        self._awaiting_pre_roll: dict[str, str] = {}
+        self._retries: dict[str, int] = {}
+
+    def resume(self) -> int:
+        """Take up the tracks that an earlier process left open; returns how many."""
+        tracks = self._outbox.open_tracks()
+        for track in tracks:
+            if track.pre_roll is None and track.stamp.boot_id == self._clock.boot_id:
+                self._cutter.save_pre_roll(track)
+        self.act(self._session.resume(tracks, self._clock.boot_id, self._outbox.shifts()))
+        return len(tracks)
+
+    def take(self, fact: SessionFact, now_ns: int) -> list[Action]:
+        """Decide on a fact and make the decision durable; returns what was done, repeated requests recognised."""
+        if isinstance(fact, Press) and fact.request_id is not None:
+            press_id = self._outbox.press_of_request(fact.request_id)
+            if press_id is not None:
+                return [RepeatedPress(press_id, fact.request_id)]
+        return self.act(self._session.handle(fact, now_ns))
+
+    def tick(self, now_ns: int) -> None:
+        """Do what the passing of time asks for."""
+        self.act(self._session.tick(now_ns))
+        for track in [track for track, due_ns in self._retries.items() if due_ns <= now_ns]:
+            del self._retries[track]
+            self._finish(track)
+
+    def next_deadline_ns(self) -> int | None:
+        """When `tick` has something to do."""
+        deadlines = [*self._retries.values()]
+        if (deadline := self._session.next_deadline_ns()) is not None:
+            deadlines.append(deadline)
+        return min(deadlines, default=None)
+
+    def act(self, actions: Iterable[Action]) -> list[Action]:
+        """Make the session's actions durable, in order."""
+        done = list(actions)
+        for action in done:
+            match action:
+                case AcceptPress():
+                    self._record_press(action)
+                case CountBounces():
+                    self._outbox.count_bounces(action.id, action.bounces)
+                case FinishTrack():
+                    self._finish(action.track)
+                case BindShift() | RepeatedPress() | Refuse():
+                    # A shift is recorded together with the reply to who asked for it; the others change nothing.
+                    pass
+        return done
+
+    def bind(self, shift: BindShift, reply: Reply | None) -> None:
+        """Make a shift durable, with the reply to the command that asked for it, if one did."""
+        at = stamp(self._clock, shift.mono_ns)
+        data = ShiftData(button=shift.button, employee=shift.employee, stamp=at, source=shift.source)
+        self._outbox.set_shift(data, reply)
+
+    def extend(self, plan: PlannedTrack, press_stamp: Stamp, reply: Reply) -> None:
+        """Promise a further track for a known press, durable with the reply, and begin to save it."""
+        self._outbox.add_track(plan, press_stamp, reply)
+        self._cutter.save_pre_roll(OpenTrack(plan, press_stamp))
+        self._session.watch(plan)
+
+    def pre_roll_saved(self, fact: PreRollSaved) -> None:
+        """The sound before a press is durable, or it is known that there is none: the person may be told."""
+        if fact.path is None:
+            self._faults.moment("pre_roll_missing", fact.track, fact.reason or "unknown reason")
+        self._tell_person(fact.track)
+
+    def track_finished(self, fact: TrackFinished) -> None:
+        """The file is durable; now the outbox takes it over."""
+        self._outbox.finish_track(fact.path, fact.manifest, self._clock.wall_ns())
+        self._tell_person(fact.track)
+        self._track_done(fact.track)
+
+    def track_failed(self, fact: TrackFailed, now_ns: int) -> None:
+        """Without a file: make room and try again where that is the reason, else say that the track is lost."""
+        if not fact.disk_full:
+            self._outbox.lose_track(fact.track, clean(fact.reason), self._clock.wall_ns())
+            self._tell_person(fact.track)
+            self._track_done(fact.track)
+            return
+        dropped = self.make_room(2 * self._disk_reserve_bytes)
+        self._retries[fact.track] = now_ns if dropped else now_ns + _RETRY_NS
+
+    def make_room(self, free_bytes: int) -> bool:
+        """Drop the oldest undelivered sound until so much is free; returns whether anything was dropped."""
+        room = self._outbox.make_room(free_bytes, self._clock.wall_ns())
+        for track in room.dropped:
+            self._track_done(track)
+        return bool(room.dropped)
+
+    def _record_press(self, press: AcceptPress) -> None:
+        at = stamp(self._clock, press.mono_ns)
+        data = PressData(
+            button=press.button.name,
+            trigger=press.button.trigger,
+            stamp=at,
+            stamp_uncertainty_ms=press.uncertainty_ns / 1e6,
+            source=press.source,
+            simulated=press.simulated,
+            rating=press.button.rating,
+            employee=press.employee,
+            track=press.track_id,
+            misuse=press.misuse,
+            bounces=press.bounces,
+            request_id=press.request_id,
+        )
+        self._outbox.record_press(press.id, data, press.track)
+        if press.track is not None:
+            self._awaiting_pre_roll[press.track.track] = press.button.name
+            self._cutter.save_pre_roll(OpenTrack(press.track, at))
+        else:
+            self._acknowledge(press.button.name)
+        self._write_journal(press.id, data)
+
+    def _write_journal(self, press_id: str, data: PressData) -> None:
+        # The outbox holds the press; a CSV that can't be written is a fault and no reason to lose the next press.
+        try:
+            self._journal.append(press_id, data)
+        except OSError as error:
+            self._faults.set("journal", "csv", active=True, detail=str(error))
+        else:
+            self._faults.set("journal", "csv", active=False, detail="written again")
+
+    def _tell_person(self, track: str) -> None:
+        button = self._awaiting_pre_roll.pop(track, None)
+        if button is not None:
+            self._acknowledge(button)
+
+    def _finish(self, track: str) -> None:
+        known = self._outbox.track(track)
+        if known is not None and known.state is TrackState.OPEN:
+            self._cutter.finish(OpenTrack(known.plan, known.stamp, self._outbox.files.pre_roll(track)))
