@@ -2,7 +2,7 @@
 
 Over a stream `captured + lost = elapsed x rate` has to hold; between known gaps, `counted = elapsed x rate`. A driver
 or a card that loses a period without a word breaks it: time goes on, the count does not. Such a loss is told from drift
-because drift is smooth and a loss is a step: the rate is the median of slopes over a quarter of the stretch (a step
+because drift is smooth and a loss is a step: the rate is what most slopes over parts of the stretch agree on (a step
 spoils a minority of them), and between neighbouring floor stamps what exceeds the stamps' own uncertainty is
 unexplained.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ringbuffer.stream_fit import MAX_DRIFT_PPM, PUNCTUAL_RUN, Floats, Stamps
+from ringbuffer.stream_fit import MAX_DRIFT_PPM, PUNCTUAL_RUN, SLOPE_SHARE, Floats, Stamps, robust_slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,17 @@ def _period(floors: Sequence[Stamps], nominal_hz: float) -> tuple[float, float]:
     nominal_ns = 1e9 / nominal_hz
     limit = MAX_DRIFT_PPM * 1e-6
     slopes: list[Floats] = []
+    tolerance = 0.0
     for floor in floors:
-        lag = max(1, len(floor.frames) // 4)
+        lag = max(1, len(floor.frames) // SLOPE_SHARE)
         rise = (floor.mono_ns[lag:] - floor.mono_ns[:-lag]).astype(np.float64)
-        slopes.append(rise / (floor.frames[lag:] - floor.frames[:-lag]))
+        run = floor.frames[lag:] - floor.frames[:-lag]
+        slopes.append(rise / run)
+        tolerance = max(tolerance, 2 * float(np.median(floor.uncertainty_ns)) / float(np.median(run)))
     pooled = np.concatenate(slopes) if slopes else np.empty(0)
     if pooled.size < 4:
         return nominal_ns, limit
-    period_ns = float(np.clip(np.median(pooled), nominal_ns * (1 - limit), nominal_ns * (1 + limit)))
+    slope, spread = robust_slope(pooled, tolerance)
+    period_ns = min(max(slope, nominal_ns * (1 - limit)), nominal_ns * (1 + limit))
     # Overlapping slopes are not independent: the spread is taken as it is, not divided by their number.
-    spread = 3 * 1.4826 * float(np.median(np.abs(pooled - period_ns))) / period_ns
-    return period_ns, min(spread, 2 * limit)
+    return period_ns, min(spread / period_ns, 2 * limit)

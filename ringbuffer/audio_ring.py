@@ -119,7 +119,7 @@ class AudioRing:
         if newest == 0:
             raise NotYet(mono_ns, None)
         oldest = guarded_oldest(table, newest)
-        blocks = load(table, *around_ns(table, oldest, newest, mono_ns, mono_ns), self.format)
+        blocks = self._load_some(table, *around_ns(table, oldest, newest, mono_ns, mono_ns))
         frame = blocks.timeline.frame_at(mono_ns)
         return frame, math.ceil(blocks.timeline.error_ns(frame))
 
@@ -129,8 +129,7 @@ class AudioRing:
         newest = table.newest_seq()
         if newest == 0:
             return None
-        blocks = load(table, max(table.oldest_seq(newest), newest - MARGIN_SLOTS), newest, self.format)
-        return _until_ns(blocks)
+        return _until_ns(self._load_some(table, max(table.oldest_seq(newest), newest - MARGIN_SLOTS), newest))
 
     def oldest_ns(self) -> int | None:
         """From when on a cut can be made, if at once; None for an empty ring."""
@@ -263,8 +262,21 @@ class AudioRing:
         oldest = guarded_oldest(table, newest)
         # Once more the guard, so that a cut that begins here is still possible when the caller makes it.
         first = oldest if oldest == 1 else min(newest, oldest + GUARD_SLOTS)
-        blocks = load(table, first, min(newest, first + MARGIN_SLOTS), self.format)
+        blocks = self._load_some(table, first, min(newest, first + MARGIN_SLOTS))
         return math.ceil(blocks.timeline.mono_at(blocks.first_frame))
+
+    def _load_some(self, table: SlotTable, first_seq: int, last_seq: int) -> Blocks:
+        """These slots, or the newest one where none of them is whole (damaged, or overwritten meanwhile)."""
+        blocks = load(table, first_seq, last_seq, self.format)
+        for _ in range(CUT_ATTEMPTS):
+            if not blocks.is_empty:
+                return blocks
+            newest = table.newest_seq()
+            blocks = load(table, max(1, newest), max(1, newest), self.format)
+        raise RingDamaged(
+            f"no slot of {self._reader.path} can be read: it is damaged, or written faster than it is read; "
+            "restart the ear, or set a greater depth_s"
+        )
 
     def _table(self) -> SlotTable:
         if self._reader.refresh():

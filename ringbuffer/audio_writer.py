@@ -245,7 +245,7 @@ def _too_deep(audio: AudioFormat, error: RingTooLarge) -> RingTooLarge:
     remedy = f"set depth_s to at most {most_s}" if most_s else "free memory first, no depth fits"
     return RingTooLarge(
         f"{audio.depth_s / 60:g} min x {audio.rate_hz} Hz x {audio.channels * SAMPLE_BYTES} B = "
-        f"{megabytes(sound_bytes)} of sound, {megabytes(error.needed_bytes)} with headers and reserve: {error}; {remedy}",
+        f"{megabytes(sound_bytes)} of sound, {megabytes(error.needed_bytes)} with headers and spare: {error}; {remedy}",
         needed_bytes=error.needed_bytes,
         usable_bytes=error.usable_bytes,
     )

@@ -109,7 +109,9 @@ class SlotRingWriter:
         """Give the ring up; its file stays. Idempotent."""
         if self._fd < 0:
             return
-        # The mapping goes with its last view: an explicit close would fail while a caller holds one.
+        # The mapping goes with its last view (an explicit close would fail while a caller holds one), and with it the
+        # descriptor that it holds; the lock must not wait for that.
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
         del self.table, self._words, self._bytes, self._mapping
         os.close(self._fd)
         self._fd = -1

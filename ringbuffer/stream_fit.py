@@ -18,8 +18,8 @@ later stamps. Beyond the last stamp the upper bound goes on with b_hi. These two
 there. A stretch of fewer than PUNCTUAL_RUN stamps with a non-zero uncertainty proves no punctual stamp; its claim is
 widened by `UNPROVEN_LATENESS_NS`.
 
-The estimate is one line through the middle of the two bounds (slope: median of slopes between points half the stretch
-apart, as Theil and Sen have it, so that outliers and a jump do not tilt it; offset: median), clipped into them. Both
+The estimate is one line through the middle of the two bounds (slope: `robust_slope`, which outliers and a jump do not
+tilt; offset: median), clipped into them. Both
 bounds rise at least with b_lo, so the clipped line rises too and can be inverted. The claimed error is the distance
 from the estimate to the farther bound.
 
@@ -38,6 +38,8 @@ import numpy.typing as npt
 MAX_DRIFT_PPM = 250.0
 PUNCTUAL_RUN = 16
 UNPROVEN_LATENESS_NS = 20_000_000
+# Slopes are taken over this fraction of a stretch: long, so that jitter hardly counts, yet a jump spoils only a few.
+SLOPE_SHARE = 8
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -57,6 +59,17 @@ class Stamps:
     uncertainty_ns: Ints
 
 
+def robust_slope(slopes: Floats, tolerance: float) -> tuple[float, float]:
+    """The slope that most of `slopes` (at least one) agree on, and their spread.
+
+    The median of slopes over equal distances (Theil and Sen), then, since coarse stamps make few different slopes, the
+    mean of those that are within the spread (3 sigma from the median absolute deviation) plus `tolerance` of it.
+    """
+    median = float(np.median(slopes))
+    spread = 3 * 1.4826 * float(np.median(np.abs(slopes - median)))
+    return float(slopes[np.abs(slopes - median) <= spread + tolerance].mean()), spread
+
+
 class StreamFit:
     """The fit of one stretch. Frames and instants outside of it are extrapolated."""
 
@@ -72,7 +85,7 @@ class StreamFit:
         s = (stamps.mono_ns - self._base_ns).astype(np.float64)
         u = stamps.uncertainty_ns.astype(np.float64)
         self._set_bounds(s, u)
-        self.period_ns, offset = self._line()
+        self.period_ns, offset = self._line(u)
         self._knots_f = np.concatenate(([0.0], self._f))
         knots_lower = np.concatenate(([self._lower(0.0)], self._lower_at_stamps()))
         knots_upper = np.concatenate(([self._upper(0.0)], self._suffix + self._b_lo * self._f))
@@ -146,13 +159,14 @@ class StreamFit:
         last = float(self._f[-1])
         return float(self._suffix[-1]) + self._b_lo * last + self._b_hi * (f - last)
 
-    def _line(self) -> tuple[float, float]:
+    def _line(self, u: Floats) -> tuple[float, float]:
         middle = (self._lower_at_stamps() + self._suffix + self._b_lo * self._f) / 2
-        half = len(middle) // 2
         slope = (self._b_lo + self._b_hi) / 2
-        if half:
-            rise = (middle[half:] - middle[: len(middle) - half]) / (self._f[half:] - self._f[: len(middle) - half])
-            slope = float(np.clip(np.median(rise), self._b_lo, self._b_hi))
+        lag = len(middle) // SLOPE_SHARE
+        if lag:
+            rise, run = middle[lag:] - middle[:-lag], self._f[lag:] - self._f[:-lag]
+            slope, _ = robust_slope(rise / run, 2 * float(np.median(u)) / float(np.median(run)))
+            slope = min(max(slope, self._b_lo), self._b_hi)
         return slope, float(np.median(middle - slope * self._f))
 
     def _estimate(self, f: float) -> float:
