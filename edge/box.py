@@ -1,0 +1,190 @@
+"""The dispatcher of the box: one fact after the other to the part that decides about it, all on the main thread."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+import msgspec
+
+from drivers.contract import DeviceState, Edge, Press
+from edge.actions import AcceptPress, BindShift, Refuse, RepeatedPress
+from edge.clock import Clock, stamp
+from edge.config import Config
+from edge.cutter import CutterDied, CutterFact, PreRollSaved, TrackFailed, TrackFinished
+from edge.faults import FaultBook
+from edge.health import HealthReport
+from edge.lamps import Lamps
+from edge.link import Link
+from edge.mailbox import RimDied
+from edge.outbox import Outbox
+from edge.recording import Recorder
+from edge.requests import Done, PressRequest, Refused, Request, ShiftRequest, StateRequest
+from edge.ringwatch import RingWatch
+from edge.timerepair import TimeRepair
+from edge.uplink import Connected, Disconnected, Message, Published, UplinkFact
+from edge.wire import BootData
+
+BoxFact = Edge | Press | DeviceState | CutterFact | UplinkFact | Request
+
+_NS = 1_000_000_000
+_LOOK_NS = _NS
+_ROOM_NS = 30 * _NS
+_RECENT = 20
+
+_Answer = TypeVar("_Answer")
+
+
+class Box:
+    """All parts of the box, wired. `handle` and `tick` may raise what ends the process: nothing is swallowed here."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock,
+        outbox: Outbox,
+        recorder: Recorder,
+        link: Link,
+        lamps: Lamps,
+        faults: FaultBook,
+        ringwatch: RingWatch,
+        time_repair: TimeRepair,
+        health: HealthReport,
+        devices: dict[str, bool],
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._outbox = outbox
+        self._recorder = recorder
+        self._link = link
+        self._lamps = lamps
+        self._faults = faults
+        self._ringwatch = ringwatch
+        self._time_repair = time_repair
+        self._health = health
+        self._devices = devices
+        self._look_due_ns = 0
+        self._room_due_ns = 0
+        self._health_due_ns = 0
+
+    def start(self, *, version: str, config_sha256: str, session: int) -> None:
+        """Take up what an earlier process left, and say that a new one has started."""
+        open_tracks = self._recorder.resume()
+        at = stamp(self._clock, self._clock.mono_ns())
+        boot = BootData(
+            stamp=at, version=version, config_sha256=config_sha256, session=session, open_tracks=open_tracks
+        )
+        self._outbox.add_event(boot, at.wall_ns)
+
+    def handle(self, fact: BoxFact, now_ns: int) -> None:
+        """Take one fact."""
+        match fact:
+            case Edge() | Press():
+                self._recorder.take(fact, now_ns)
+            case DeviceState():
+                self._device(fact)
+            case PressRequest() | ShiftRequest() | StateRequest():
+                self._request(fact, now_ns)
+            case PreRollSaved():
+                self._recorder.pre_roll_saved(fact)
+            case TrackFinished():
+                self._recorder.track_finished(fact)
+            case TrackFailed():
+                self._recorder.track_failed(fact, now_ns)
+            case CutterDied():
+                raise RimDied(f"the cutter ended by {fact.error!r}") from fact.error
+            case Connected() | Disconnected() | Published() | Message():
+                self._link.handle(fact, now_ns)
+                if isinstance(fact, Connected):
+                    self._health_due_ns = now_ns
+
+    def tick(self, now_ns: int) -> None:
+        """Do what time asks for; to be called after every fact and at `next_deadline_ns`."""
+        self._recorder.tick(now_ns)
+        self._lamps.tick(now_ns)
+        if now_ns >= self._look_due_ns:
+            self._look_due_ns = now_ns + _LOOK_NS
+            self._time_repair.tick()
+            self._ringwatch.tick(now_ns)
+            self._lamps.base(fault=bool(self._faults.active))
+        if now_ns >= self._room_due_ns:
+            self._room_due_ns = now_ns + _ROOM_NS
+            self._recorder.make_room(self._config.tracks.disk_reserve_bytes)
+        if self._link.connected and now_ns >= self._health_due_ns:
+            self._health_due_ns = now_ns + round(max(self._config.uplink.health_period_s, 1.0) * _NS)
+            self._link.send("health", self._health.take(now_ns), retain=True)
+        self._link.pump(now_ns)
+
+    def next_deadline_ns(self) -> int:
+        """When `tick` has something to do at the latest."""
+        parts = (self._recorder, self._lamps, self._link)
+        deadlines = [deadline for part in parts if (deadline := part.next_deadline_ns()) is not None]
+        return min([*deadlines, self._look_due_ns])
+
+    def _device(self, fact: DeviceState) -> None:
+        self._devices[fact.device] = fact.present
+        self._faults.set("device_lost", fact.device, active=not fact.present, detail=fact.detail)
+
+    def _request(self, request: Request, now_ns: int) -> None:
+        match request:
+            case PressRequest():
+                _give(request.answer, self._press(request.fact, now_ns))
+            case ShiftRequest():
+                answer: Refused | None = None
+                for action in self._recorder.take(request.fact, now_ns):
+                    if isinstance(action, BindShift):
+                        self._recorder.bind(action, None)
+                    elif isinstance(action, Refuse):
+                        answer = Refused(action.reason)
+                _give(request.answer, answer)
+            case StateRequest():
+                _give(request.answer, self._state(now_ns))
+
+    def _press(self, fact: Press, now_ns: int) -> Done | Refused:
+        for action in self._recorder.take(fact, now_ns):
+            match action:
+                case AcceptPress() | RepeatedPress():
+                    return Done(action.id, repeated=isinstance(action, RepeatedPress))
+                case Refuse():
+                    return Refused(action.reason)
+                case _:
+                    continue
+        return Refused("the press was not taken")
+
+    def _state(self, now_ns: int) -> dict[str, Any]:
+        presses = []
+        for known in self._outbox.recent_presses(_RECENT):
+            track = None if known.data.track is None else self._outbox.track(known.data.track)
+            presses.append(
+                {
+                    "id": known.id,
+                    "button": known.data.button,
+                    "trigger": known.data.trigger,
+                    "employee": known.data.employee,
+                    "wall_ns": known.data.stamp.wall_ns,
+                    "synced": known.data.stamp.synced,
+                    "misuse": known.data.misuse,
+                    "simulated": known.data.simulated,
+                    "delivered": known.delivered,
+                    "track": known.data.track,
+                    "track_state": None if track is None else track.state,
+                }
+            )
+        return {
+            "site": self._config.box.site,
+            "box": self._config.box.name,
+            "place": self._config.box.place,
+            "connected": self._link.connected,
+            "bridge_online": self._link.bridge_online,
+            "last_failure": self._link.last_failure,
+            "shifts": self._outbox.shifts(),
+            "presses": presses,
+            "health": msgspec.to_builtins(self._health.take(now_ns)),
+        }
+
+
+def _give(answer: Future[_Answer], value: _Answer) -> None:
+    # Who asked may have given up meanwhile.
+    if answer.set_running_or_notify_cancel():
+        answer.set_result(value)

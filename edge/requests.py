@@ -1,0 +1,51 @@
+"""What the local page asks of the main thread; each request carries the future that the answer is put into."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.contract import Press
+from edge.actions import Shift
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The press is durable as `press`; `repeated`: it already was, this request made no further one."""
+
+    press: str
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was done; `reason` names the remedy."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PressRequest:
+    """Make this press durable, then answer."""
+
+    fact: Press
+    answer: Future[Done | Refused]
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftRequest:
+    """Bind the shared button, then answer None."""
+
+    fact: Shift
+    answer: Future[Refused | None]
+
+
+@dataclass(frozen=True, slots=True)
+class StateRequest:
+    """Answer with the state as JSON-able values."""
+
+    answer: Future[dict[str, Any]]
+
+
+Request = PressRequest | ShiftRequest | StateRequest
