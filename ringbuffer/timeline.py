@@ -119,6 +119,8 @@ class Timeline:
 def _ordered(fits: Sequence[StreamFit], gaps: Sequence[Gap]) -> list[_Span]:
     """Stretches and gaps by frame; the ends of a gap are those of its neighbours where it has any."""
     parts: list[StreamFit | Gap] = [*fits, *(gap for gap in gaps if gap.frames > 0)]
+    # A gap of no frames still says which frame is next when, if nothing else does.
+    parts = parts or list(gaps[-1:])
     parts.sort(key=lambda part: part.first_frame)
     spans: list[_Span] = []
     for i, part in enumerate(parts):

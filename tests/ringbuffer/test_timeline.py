@@ -84,5 +84,8 @@ def test_gaps_alone():
     assert line.frame_at(START_NS + 2400 * FRAME_NS) == pytest.approx(2400)
     assert line.mono_at(-160) == pytest.approx(START_NS - 160 * FRAME_NS)
     assert line.error_ns(1000) == 0
+    nothing_lost = Timeline([], [gap(0, 0, START_NS)], 16000)
+    assert nothing_lost.frame_at(START_NS + 100 * FRAME_NS) == pytest.approx(100, abs=1e-3)
+    assert nothing_lost.mono_at(-100) == pytest.approx(START_NS - 100 * FRAME_NS, abs=2)
     with pytest.raises(ValueError, match="at least one"):
-        Timeline([], [gap(0, 0, START_NS)], 16000)
+        Timeline([], [], 16000)
