@@ -1,15 +1,159 @@
-"""The local CSV of presses. SKELETON: bodies follow."""
+"""The local journal of presses: CSV files that a person opens in a spreadsheet, one a month.
+
+UTF-8 with a byte order mark, semicolons, CRLF: what Excel opens by a double click where the comma is the decimal sign;
+other spreadsheets ask. One row is one line. Text that a spreadsheet would run as a formula gets an apostrophe before
+it. The outbox is the truth; the journal is restored from it where a crash came between the two.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
+from edge.durable import write_durable
 from edge.faultpoint import FaultPoint, no_fault
 from edge.wire import PressData, TimeData
 
+COLUMNS = (
+    "time",
+    "zone",
+    "place",
+    "button",
+    "trigger",
+    "rating",
+    "employee",
+    "track",
+    "misuse",
+    "synced",
+    "id",
+    "boot_id",
+    "mono_ns",
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BOM = "\ufeff"
+_END = b"\r\n"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+Row = Mapping[str, str]
+
 
 class Journal:
-    def __init__(self, folder: Path, place: str, fault: FaultPoint = no_fault) -> None: ...
-    def append(self, press_id: str, data: PressData) -> None: ...
+    """`folder/presses-YYYY-MM.csv`, months and times in `zone` (None: the machine's). One thread only.
+
+    Raises `OSError` where the disk fails or is full; the press is in the outbox then, and `restore` adds it later.
+    """
+
+    def __init__(self, folder: Path, place: str, *, zone: tzinfo | None = None, fault: FaultPoint = no_fault) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._place = place
+        self._zone = zone
+        self._fault = fault
+
+    def append(self, press_id: str, data: PressData) -> None:
+        """Add one press; durable when this returns. A torn last line of an earlier crash is cut off."""
+        row = self._row(press_id, data)
+        path = self._path(row)
+        if not path.exists():
+            self._write(path, [row])
+            return
+        with path.open("r+b") as file:
+            content = file.read()
+            file.truncate(file.seek(content.rfind(_END) + len(_END)))
+            file.write(_line(row.values()).encode())
+            file.flush()
+            self._fault("journal.before_append_fsync")
+            os.fsync(file.fileno())
+        self._fault("journal.after_append_fsync")
+
+    def restore(self, presses: Iterable[tuple[str, PressData]]) -> int:
+        """Append, in the order given, those of `presses` that are not here; returns how many were not."""
+        known = {row["id"] for rows in self._read_all().values() for row in rows}
+        missing = [(press_id, data) for press_id, data in presses if press_id not in known]
+        for press_id, data in missing:
+            self.append(press_id, data)
+        return len(missing)
+
     def repair(self, time: TimeData) -> int:
-        """Date the unsynchronised rows of that boot anew; returns how many."""
+        """Date the unsynchronised rows of that boot anew, moved to their month; returns how many.
+
+        Repeatable: a crash in between leaves at most a row in two months, which the next repair makes one again.
+        """
+        months = self._read_all()
+        by_id: dict[str, Row] = {}
+        for row in (row for rows in months.values() for row in rows):
+            if row["id"] not in by_id or row["synced"] == "yes":
+                by_id[row["id"]] = row
+        repaired = 0
+        wanted: dict[Path, list[Row]] = {path: [] for path in months}
+        for row in by_id.values():
+            dated = row
+            if row["boot_id"] == time.stamp.boot_id and row["synced"] == "no":
+                repaired += 1
+                wall_ns = time.stamp.wall_ns + int(row["mono_ns"]) - time.stamp.mono_ns
+                dated = {**row, **self._date(wall_ns), "synced": "yes" if time.stamp.synced else "no"}
+            wanted.setdefault(self._path(dated), []).append(dated)
+        changed = [path for path in wanted if _ordered(wanted[path]) != _ordered(months.get(path, []))]
+        # A month that gains rows is written before the one that loses them.
+        for path in sorted(changed, key=lambda path: len(months.get(path, [])) - len(wanted[path])):
+            if wanted[path]:
+                self._write(path, _ordered(wanted[path]))
+            else:
+                path.unlink()
+        return repaired
+
+    def _row(self, press_id: str, data: PressData) -> dict[str, str]:
+        values = {
+            **self._date(data.stamp.wall_ns),
+            "place": _safe(self._place),
+            "button": data.button,
+            "trigger": data.trigger.value,
+            "rating": "" if data.rating is None else str(data.rating),
+            "employee": _safe(data.employee or ""),
+            "track": data.track or "",
+            "misuse": "yes" if data.misuse else "no",
+            "synced": "yes" if data.stamp.synced else "no",
+            "id": press_id,
+            "boot_id": data.stamp.boot_id,
+            "mono_ns": str(data.stamp.mono_ns),
+        }
+        return {column: values[column] for column in COLUMNS}
+
+    def _date(self, wall_ns: int) -> dict[str, str]:
+        local = (_EPOCH + timedelta(microseconds=wall_ns // 1000)).astimezone(self._zone)
+        return {"time": local.strftime("%Y-%m-%d %H:%M:%S"), "zone": f"UTC{local.isoformat()[-6:]}"}
+
+    def _path(self, row: Row) -> Path:
+        return self._folder / f"presses-{row['time'][:7]}.csv"
+
+    def _read_all(self) -> dict[Path, list[Row]]:
+        return {path: _read(path) for path in sorted(self._folder.glob("presses-*.csv"))}
+
+    def _write(self, path: Path, rows: Iterable[Row]) -> None:
+        text = _BOM + _line(COLUMNS) + "".join(_line(row.values()) for row in rows)
+        write_durable(path, text.encode(), "journal", self._fault)
+
+
+def _ordered(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: (row["time"], row["boot_id"], int(row["mono_ns"])))
+
+
+def _read(path: Path) -> list[Row]:
+    content = path.read_bytes()
+    whole = content[: content.rfind(_END) + len(_END)].decode("utf-8-sig")
+    return [row for row in csv.DictReader(io.StringIO(whole, newline=""), delimiter=";") if None not in row.values()]
+
+
+def _line(cells: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, delimiter=";", lineterminator="\r\n").writerow(cells)
+    return line.getvalue()
+
+
+def _safe(text: str) -> str:
+    one_line = " ".join(text.split())
+    return f"'{one_line}" if one_line.startswith(_FORMULA) else one_line

@@ -129,7 +129,9 @@ def whole(ring: AudioRing | None, track: OpenTrack, saved: SavedPreRoll | None, 
     if rest is not None:
         pieces.append(_Piece(rest.first_frame, _two_dimensional(rest.samples), _spans(rest)))
     simulated = ring.format.simulated or (saved is not None and saved.head.simulated)
-    return _assemble(frame, pieces, _format(ring), ring.format.source, simulated=simulated)
+    oldest_ns = ring.oldest_ns()
+    tail = _OVERWRITTEN if oldest_ns is not None and oldest_ns >= track.plan.end_ns else _ABSENT
+    return _assemble(frame, pieces, _format(ring), ring.format.source, simulated=simulated, tail=tail)
 
 
 def _cut_until_press(ring: AudioRing, track: OpenTrack) -> Cut:
@@ -207,7 +209,13 @@ def _from_pre_roll(track: OpenTrack, saved: SavedPreRoll | None) -> Sound:
 
 
 def _assemble(
-    frame: _Frame, pieces: Sequence[_Piece], form: tuple[int, int], capture: str, *, simulated: bool
+    frame: _Frame,
+    pieces: Sequence[_Piece],
+    form: tuple[int, int],
+    capture: str,
+    *,
+    simulated: bool,
+    tail: str = _ABSENT,
 ) -> Sound:
     rate_hz, channels = form
     total = max(0, frame.end - frame.first)
@@ -226,7 +234,7 @@ def _assemble(
             first = offset + gap.offset_frames
             _add(gaps, max(first, begin), min(first + gap.frames, end), gap.reason)
         at = end
-    _add(gaps, at, total, _ABSENT)
+    _add(gaps, at, total, tail)
     if sum(gap.frames for gap in gaps) == total:
         raise NoSound(f"nothing of the window was captured: {describe(gaps, rate_hz)}")
     return Sound(
