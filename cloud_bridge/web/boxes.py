@@ -44,7 +44,7 @@ def identify(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> Te
 
 @get("/quarantine", sync_to_thread=True, include_in_schema=False)
 def show_quarantine(
-    request: AnyRequest, before: Annotated[int | None, QueryParameter(ge=0, lt=2**63)] = None
+    request: AnyRequest, before: Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)] = None
 ) -> Template:
     """What could not be accepted, and why."""
     rows = queries.list_quarantine(services_of(request).store, before, _QUARANTINE_ROWS)

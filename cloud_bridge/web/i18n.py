@@ -75,6 +75,13 @@ def zone(name: str) -> tzinfo:
         raise ValueError(f"time zone {name!r} is not known here; use an IANA name or install tzdata") from error
 
 
+def _ms_digits(value_s: float) -> int:
+    """Two significant figures are enough for an uncertainty."""
+    if value_s == 0 or value_s >= 0.01:
+        return 0
+    return 1 if value_s >= 0.001 else 2
+
+
 @dataclass(frozen=True, slots=True)
 class Translator:
     """Speaks one language in one time zone. Unknown keys and placeholders raise `KeyError`: they are our mistakes."""
@@ -126,7 +133,7 @@ class Translator:
     def seconds(self, value_s: float) -> str:
         """A length of time, exact to milliseconds below a second, else coarser as it grows."""
         if value_s < 1:
-            return self("unit.ms", value=self.number(value_s * 1000, 0 if value_s >= 0.01 or value_s == 0 else 2))
+            return self("unit.ms", value=self.number(value_s * 1000, _ms_digits(value_s)))
         if value_s < 120:
             return self("unit.s", value=self.number(value_s, 0 if float(value_s).is_integer() else 1))
         if value_s < 7200:

@@ -7,10 +7,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Annotated
 
 from jinja2 import Environment
 from litestar import Litestar, get
-from litestar.params import FromQuery
+from litestar.params import FromQuery, QueryParameter
 from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from sqlalchemy.exc import DBAPIError
@@ -118,7 +119,7 @@ def matches(row: PressRow, where: PressFilter, press: str) -> bool:
 async def stream_presses(
     request: AnyRequest,
     *,
-    after: FromQuery[int],
+    after: Annotated[int, QueryParameter(ge=0, le=2**63 - 1)],
     box: BoxQuery = "",
     trigger: TriggerQuery = "",
     sound: SoundQuery = "",
@@ -127,7 +128,7 @@ async def stream_presses(
     """Rows as they change after the number `after`: `row` with the row's HTML, `gone` with the id of one that left."""
     where = parse_filter(box, trigger, sound)
     resumed = request.headers.get("last-event-id", "")
-    start = int(resumed) if resumed.isdecimal() and len(resumed) < 19 else max(0, after)
+    start = int(resumed) if resumed.isdecimal() and len(resumed) < 19 else after
     events = _events(request, where, known_id(press) if press else "", start)
     return ServerSentEvent(events, retry_duration=_RETRY_MS, headers={"cache-control": "no-store"})
 
