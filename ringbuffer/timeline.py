@@ -95,7 +95,11 @@ class Timeline:
         return span.start_ns + share * (span.end_ns - span.start_ns)
 
     def error_ns(self, frame: float) -> float:
-        """A bound on |true capture instant of `frame` - `mono_at(frame)`|; in a gap that of the nearest sound."""
+        """A bound on |true capture instant of `frame` - `mono_at(frame)`|.
+
+        In a gap that of the neighbouring sound and one frame more: a gap is numbered in whole frames, so the straight
+        line through it may be a frame off the card's own count.
+        """
         at = max(bisect_right(self._first_frames, frame) - 1, 0)
         fit = self._spans[at].fit
         if fit is not None and (frame <= fit.end_frame or at == len(self._spans) - 1):
@@ -104,7 +108,7 @@ class Timeline:
         after = next((span.fit for span in self._spans[at + 1 :] if span.fit is not None), None)
         errors = [] if before is None else [before.error_ns(before.end_frame)]
         errors += [] if after is None else [after.error_ns(after.first_frame)]
-        return max(errors, default=0.0)
+        return max(errors) + self._period_ns if errors else 0.0
 
     def max_error_ns(self, first_frame: float, end_frame: float) -> float:
         """The greatest `error_ns` of the captured frames from `first_frame` to `end_frame`."""
