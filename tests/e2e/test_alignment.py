@@ -11,7 +11,7 @@ from watermark import watermarked, write_wav
 from demo.locate import Source, stretches
 
 WINDOW = (0.8, 0.6)
-SOURCE_S = 40.0
+SOURCE_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +56,12 @@ def press_for(box: VirtualBox, seconds: float, rng: random.Random, every_s: floa
 
 def test_every_press_points_at_its_click(tmp_path):
     """The plainest proof: a click at a known instant, a press at that instant, the click at the offset."""
-    clicks = np.round(np.random.default_rng(4).normal(0, 30, RATE_HZ * 30)).astype(np.int16)
+    clicks = np.round(np.random.default_rng(4).normal(0, 30, RATE_HZ * 10)).astype(np.int16)
     clicks[::8000] = 30000
     box = VirtualBox(
         box_config(tmp_path, {"incident": WINDOW}), write_wav(tmp_path / "s.wav", clicks), VirtualBroker(None)
     )
-    for _ in range(200):
+    for _ in range(100):
         box.advance(0.5)
         click_ns = int(box.source_frame(box.clock.mono_ns())) // 8000 * 8000 * NS // RATE_HZ
         box.press("incident", box._origin_ns + click_ns)
@@ -71,16 +71,15 @@ def test_every_press_points_at_its_click(tmp_path):
         found = np.flatnonzero(samples > 20000)
         off_ms.append(np.abs(found - manifest.press_offset_frames).min() / RATE_HZ * 1000)
     box.close()
-    assert len(off_ms) == 200
+    assert len(off_ms) == 100
     assert np.percentile(off_ms, 99, method="higher") <= 1.0
 
 
-@pytest.mark.parametrize("codec", ["flac", "wav"])
-@pytest.mark.parametrize("drift_ppm", [-200.0, 0.0, 200.0])
+@pytest.mark.parametrize(("drift_ppm", "codec"), [(-200.0, "flac"), (0.0, "wav"), (200.0, "flac")])
 def test_exact_stamps_give_a_millisecond(tmp_path, sound, drift_ppm, codec):
     wav = write_wav(tmp_path / "s.wav", sound)
     box = VirtualBox(box_config(tmp_path, {"incident": WINDOW}, codec), wav, VirtualBroker(None), drift_ppm=drift_ppm)
-    count = press_for(box, 30, random.Random(5))
+    count = press_for(box, 8, random.Random(5), 0.1)
     errors = errors_ms(box, Source(sound))
     gaps = [manifest.gaps for manifest, _ in tracks_of(box) if manifest.gaps]
     box.close()
@@ -98,7 +97,7 @@ def test_overruns_and_late_stamps_stay_within_the_claim(tmp_path, sound, drift_p
     wav = write_wav(tmp_path / "s.wav", sound)
     overruns = []
     frame = 20_000
-    while frame < 30 * RATE_HZ:
+    while frame < 15 * RATE_HZ:
         lost = rng.randrange(200, 6000)
         overruns.append((frame, lost))
         frame += lost + rng.randrange(8_000, 40_000)
@@ -110,7 +109,7 @@ def test_overruns_and_late_stamps_stay_within_the_claim(tmp_path, sound, drift_p
         overruns=overruns,
         stamp_noise_ns=stamp_noise_ns,
     )
-    count = press_for(box, 30, rng)
+    count = press_for(box, 12, rng, 0.15)
     errors = errors_ms(box, Source(sound))
     named = [gap.reason for manifest, _ in tracks_of(box) for gap in manifest.gaps]
     box.close()
