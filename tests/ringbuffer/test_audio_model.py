@@ -15,7 +15,7 @@ T0 = 1_000_000_000_000
 FRAME_NS = 1_000_000
 DEPTH_S = 2
 
-BLOCKS = st.tuples(st.just("blocks"), st.integers(1, 30), st.integers(1, 50))
+BLOCKS = st.tuples(st.just("blocks"), st.one_of(st.integers(1, 30), st.integers(1, 250)), st.integers(1, 50))
 GAPS = st.tuples(
     st.sampled_from([GapReason.OVERRUN, GapReason.ABSENT, GapReason.DISCONNECT]), st.integers(0, 90), st.integers(0, 40)
 )

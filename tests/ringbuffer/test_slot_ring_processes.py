@@ -89,14 +89,14 @@ def test_readers_never_get_a_torn_slot(tmp_path):
     writer = start(WRITER, str(path), "quiet")
     try:
         assert writer.stdout.read(8) == b"ready..."
-        readers = [start(READER, str(path), str(seed), "30000") for seed in (1, 2)]
+        readers = [start(READER, str(path), str(seed), "15000") for seed in (1, 2)]
         found = [json.loads(reader.communicate(timeout=60)[0]) for reader in readers]
         with pytest.raises(RingInUse):
             SlotRingWriter(path, payload_bytes=800, slots=16, boot_id="boot", metadata={})
     finally:
         kill(writer)
     assert [one["wrong"] for one in found] == [0, 0]
-    assert all(one["good"] >= 30000 for one in found)
+    assert all(one["good"] >= 15000 for one in found)
     # The writer was fast enough to overtake the readers: the proof would be empty without that.
     assert all(one["refused"] > 100 for one in found)
 
@@ -105,7 +105,7 @@ def test_kill_9_of_the_writer_keeps_everything_written(tmp_path):
     path = tmp_path / "killed.ring"
     rng = random.Random(9)
     confirmed = 0
-    for _ in range(8):
+    for _ in range(5):
         writer = start(WRITER, str(path), "confirm")
         assert writer.stdout.read(8) == b"ready..."
         told = writer.stdout.read(8 * rng.randint(1, 3000))
