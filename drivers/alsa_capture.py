@@ -7,6 +7,7 @@ import os
 import re
 import select
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,14 @@ from drivers.contract import Block, DeviceLost, DriverError, Loss, LossReason
 
 _NS = 1_000_000_000
 _SAMPLE_BYTES = 2
-_BUFFER_NS = 500_000_000
+_BUFFER_NS = 1_000_000_000
 # How far behind the sound a card's pointer may be: USB moves it by whole transfers (up to 8 ms), snd-aloop by jiffies.
 _CARD_UNCERTAINTY_NS = 8_000_000
 # A stamp older than this is of another clock or of a pointer that nobody updates.
 _STAMP_AGE_MAX_NS = 10 * _NS
+# So many of the last good stamps say when a frame was due whose own stamp says too little.
+_GOOD_STAMPS = 64
+_NEVER_STAMPED_NS = 1_000_000_000
 
 # ALSA reports an error as the C library's text of its number, and pyalsaaudio passes on only that text.
 _ABSENT = (
@@ -53,8 +57,9 @@ class AlsaCapture:
     Stamps. `snd_pcm_htimestamp` gives (t, avail): at monotonic t the card's pointer was `avail` frames ahead of the
     frame that the application reads next. That frame was therefore captured at t - avail / rate, which is the end of
     what has been read. The pointer lags behind the sound by the card's granularity and never leads, so a stamp may be
-    late by `uncertainty_ns`, never early. Plug-ins (PulseAudio, PipeWire) stamp when they are asked and hide what their
-    server still holds; their uncertainty is two periods.
+    late by `uncertainty_ns`, never early. Plug-ins (PulseAudio, PipeWire) stamp when they are asked; their uncertainty
+    is two periods. Their `avail` ends at the size of the buffer however much more their server holds for us: then a
+    stamp is late by an unknown time, and its uncertainty reaches back to when the good stamps before say it was due.
 
     Blocks have `period_frames` frames whatever period the device chose; shorter ones come only before a `Loss`. A read
     that the device cut short loses nothing and is completed by the next. After a `Loss` for suspend or stall the stream
@@ -93,6 +98,10 @@ class AlsaCapture:
         self._pending = bytearray()
         self._end_ns = 0
         self._uncertainty_ns = 0
+        self._least_uncertainty_ns = 0
+        self._buffer_frames = 0
+        self._frames_read = 0
+        self._good_stamps: deque[tuple[int, int]] = deque(maxlen=_GOOD_STAMPS)
         self._loss: Loss | None = None
         self._open()
 
@@ -133,7 +142,9 @@ class AlsaCapture:
             if frames == 0:
                 return self._wait(deadline_ns)
             if frames == -errno.EPIPE:
+                self._good_stamps.clear()
                 return Loss(LossReason.OVERRUN, f"{self.source}: the card's buffer overran")
+            self._frames_read += frames
             self._stamp()
         except self._alsa.ALSAAudioError as error:
             if _means(error, errno.ESTRPIPE):
@@ -164,8 +175,20 @@ class AlsaCapture:
         at_ns = seconds * _NS + nanoseconds
         if not 0 <= now_ns - at_ns <= _STAMP_AGE_MAX_NS:
             # A plug-in without time stamps gives zero or another clock.
-            at_ns, avail_frames = now_ns, max(0, self._pcm.avail())
+            at_ns, avail_frames = now_ns, 0
         self._end_ns = at_ns - avail_frames * _NS // self.rate_hz
+        self._uncertainty_ns = self._least_uncertainty_ns
+        if avail_frames < self._buffer_frames - 1:
+            self._good_stamps.append((self._frames_read, self._end_ns))
+        else:
+            late_ns = self._end_ns - self._due_ns() if self._good_stamps else _NEVER_STAMPED_NS
+            self._uncertainty_ns = max(self._least_uncertainty_ns, late_ns)
+
+    def _due_ns(self) -> int:
+        """When the end of what has been read was captured, by the most punctual of the good stamps."""
+        return min(
+            end_ns + (self._frames_read - at_frame) * _NS // self.rate_hz for at_frame, end_ns in self._good_stamps
+        )
 
     def _open(self) -> None:
         card = re.search(r"CARD=([^,]+)", self._device)
@@ -207,6 +230,7 @@ class AlsaCapture:
             self.close()
             raise
         self._pending.clear()
+        self._good_stamps.clear()
         self._poll = select.poll()
         for descriptor, mask in pcm.polldescriptors():
             self._poll.register(descriptor, mask)
@@ -222,7 +246,9 @@ class AlsaCapture:
                 "or use 'plughw:' instead of 'hw:'"
             )
         on_card = info["card_no"] >= 0
-        self._uncertainty_ns = _CARD_UNCERTAINTY_NS if on_card else 2 * info["period_size"] * _NS // self.rate_hz
+        plug_in_ns = 2 * int(info["period_size"]) * _NS // self.rate_hz
+        self._least_uncertainty_ns = _CARD_UNCERTAINTY_NS if on_card else plug_in_ns
+        self._buffer_frames = info["buffer_size"]
 
     def _refusal(self, error: Exception) -> DriverError:
         if any(_means(error, code) for code in _ABSENT):

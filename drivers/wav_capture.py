@@ -20,7 +20,7 @@ class WavCapture:
     """Plays `path` as a sound card would capture it; fulfils `Capture`, `simulated` is always true.
 
     Stamps are exact and never depend on when `read` is called: with f frames captured or lost since the start,
-    end_mono_ns = t0 + f / true rate, rounded down to a nanosecond, t0 being `clock_ns()` at construction and the true
+    end_mono_ns = t0 + f / true rate, rounded to a nanosecond, t0 being `clock_ns()` at construction and the true
     rate rate_hz · (1 + drift_ppm · 10⁻⁶), as of a card whose crystal is off.
 
     `speed` sets the pace of `read` only: 1 delivers each block when its end has come, s > 1 delivers s times as fast, 0
@@ -88,7 +88,7 @@ class WavCapture:
             wait_ns = self._t0_ns + end_after_ns / self._speed - self._clock_ns()
             if wait_ns > 0:
                 self._sleep(float(wait_ns) / _NS)
-        return Block(samples, self._t0_ns + int(end_after_ns), 1)
+        return Block(samples, self._t0_ns + round(end_after_ns), 0)
 
     def _take(self, frames: int) -> npt.NDArray[np.int16]:
         total = len(self._samples)

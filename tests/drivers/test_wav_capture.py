@@ -72,7 +72,8 @@ def test_stamps_are_exact_to_the_nanosecond(tmp_path_factory, rate_hz, drift_ppm
     source = capture(path, rate_hz=rate_hz, drift_ppm=drift_ppm, period_frames=period_frames)
     true_rate = rate_hz * (1 + Fraction(drift_ppm) / 10**6)
     for n, block in enumerate(blocks_of(source, 20), 1):
-        assert block.end_mono_ns == T0 + int(n * period_frames * 10**9 / true_rate)
+        assert block.end_mono_ns == T0 + round(n * period_frames * 10**9 / true_rate)
+        assert block.uncertainty_ns == 0
 
 
 @pytest.mark.parametrize("speed", [1.0, 4.0])
