@@ -183,11 +183,28 @@ def decode(tree: dict[str, Any], where: str) -> Config:
     return config
 
 
+SECRETS = (("uplink", "password"), ("web", "token"))
+MASK = "********"
+
+
+def masked(config: Config) -> Config:
+    """The configuration with its secrets hidden, fit to be shown and hashed."""
+    for section, key in SECRETS:
+        part = getattr(config, section)
+        if getattr(part, key):
+            hidden = msgspec.structs.replace(part, **{key: MASK})
+            config = msgspec.structs.replace(config, **{section: hidden})
+    return config
+
+
 def _problems(config: Config) -> list[str]:
     found = []
     for kind, items in (("buttons", config.buttons), ("lamps", config.lamps)):
         names = [item.name for item in items]
-        found += [f"{kind}: the name {name!r} stands twice; names are unique" for name in {n for n in names if names.count(n) > 1}]
+        found += [
+            f"{kind}: the name {name!r} stands twice; names are unique"
+            for name in {n for n in names if names.count(n) > 1}
+        ]
     for button in config.buttons:
         where = f"buttons.{button.name}"
         if button.driver == "gpio" and not button.line:

@@ -25,6 +25,8 @@ from edge.session import Session
 from edge.wire import PressData, Reply, ShiftData, Stamp
 
 _RETRY_NS = 10_000_000_000
+# A crash can only have kept the last press out of the journal; a full disk more of them.
+_RESTORED = 1000
 
 
 class TrackWork(Protocol):
@@ -44,6 +46,10 @@ class PressBook(Protocol):
 
     def append(self, press_id: str, data: PressData) -> None:
         """Add a line; raises `OSError`."""
+        ...
+
+    def restore(self, presses: Iterable[tuple[str, PressData]]) -> int:
+        """Add the lines that are missing; raises `OSError`."""
         ...
 
 
@@ -76,7 +82,9 @@ class Recorder:
         self._retries: dict[str, int] = {}
 
     def resume(self) -> int:
-        """Take up the tracks that an earlier process left open; returns how many."""
+        """Take up what an earlier process left: journal lines, open tracks; returns how many of these."""
+        recent = reversed(self._outbox.recent_presses(_RESTORED))
+        self._write_journal(lambda: self._journal.restore((known.id, known.data) for known in recent))
         tracks = self._outbox.open_tracks()
         for track in tracks:
             if track.pre_roll is None and track.stamp.boot_id == self._clock.boot_id:
@@ -185,12 +193,12 @@ class Recorder:
             self._cutter.save_pre_roll(OpenTrack(press.track, at))
         else:
             self._acknowledge(press.button.name)
-        self._write_journal(press.id, data)
+        self._write_journal(lambda: self._journal.append(press.id, data))
 
-    def _write_journal(self, press_id: str, data: PressData) -> None:
+    def _write_journal(self, write: Callable[[], object]) -> None:
         # The outbox holds the press; a CSV that can't be written is a fault and no reason to lose the next press.
         try:
-            self._journal.append(press_id, data)
+            write()
         except OSError as error:
             self._faults.set("journal", "csv", active=True, detail=str(error))
         else:

@@ -108,7 +108,7 @@ class Connection:
     """One connection to the broker, from the attempt to its end, which is one `Disconnected`.
 
     Its methods belong to the main thread and do not block, but for `close`. Everything that happens comes as a fact
-    with this connection's number, from the connection's own thread.
+    with this connection's number, from the connection's own thread; `died` is told when that ends by an error.
     """
 
     def __init__(
@@ -120,10 +120,12 @@ class Connection:
         box: str,
         words: LastWords,
         emit: Callable[[UplinkFact], None],
+        died: Callable[[str, BaseException], None],
     ) -> None:
         self.number = number
         self._config = config
         self._emit = emit
+        self._died = died
         self._client_id = f"earshot-{site}-{box}"
         self._status_topic = topic(site, box, "status")
         self._subscriptions = [
@@ -185,6 +187,13 @@ class Connection:
                 cast("socket.socket", sock).shutdown(socket.SHUT_RDWR)
 
     def _run(self) -> None:
+        try:
+            self._connect_and_loop()
+        except BaseException as error:  # a thread must not end unnoticed
+            self._died(self._thread.name, error)
+            raise
+
+    def _connect_and_loop(self) -> None:
         config = self._config
         try:
             client = self._make_client()

@@ -1,0 +1,235 @@
+"""The composition root of the box: makes every part, starts it, runs the main loop, stops it in reverse order."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import random
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+import msgspec
+
+from drivers.contract import Button, DriverError, Indicator
+from drivers.gpio_button import GpioButton
+from drivers.gpio_lamp import GpioLamp
+from drivers.log_lamp import LogLamp
+from drivers.usb_button import UsbButton
+from edge.box import Box, BoxFact
+from edge.clock import Clock, SystemClock
+from edge.commands import Commands, Reach
+from edge.config import ButtonConfig, Config, ConfigError, LampConfig, masked
+from edge.cutter import Cutter
+from edge.faultpoint import FaultPoint, from_environment
+from edge.faults import FaultBook
+from edge.health import HealthReport
+from edge.journal import Journal
+from edge.lamps import Lamp, Lamps
+from edge.link import Dial, Line, Link
+from edge.local_web import LocalWeb
+from edge.mailbox import Mailbox
+from edge.outbox import Outbox
+from edge.recording import Recorder
+from edge.ringwatch import RingWatch
+from edge.sdnotify import Notify, SystemdNotify
+from edge.session import Session
+from edge.timerepair import TimeRepair
+from edge.uplink import Connection, LastWords, read_password, tls_context
+from edge.wire import Reply
+from ringbuffer.audio_ring import AudioRing
+
+_WAIT_MAX_S = 0.5
+_log = logging.getLogger("earshot.box")
+
+
+def new_id() -> str:
+    """128 random bits in hex."""
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What tests put in the place of the real thing; None: the real one."""
+
+    clock: Clock | None = None
+    buttons: Callable[[], list[Button]] | None = None
+    dial: Dial | None = None
+    fault: FaultPoint | None = None
+    notify: Notify | None = None
+    rng: random.Random = field(default_factory=random.SystemRandom)
+    on_ready: Callable[[LocalWeb | None], None] = lambda _web: None
+
+
+def run_box(config: Config, stop: threading.Event, overrides: Overrides | None = None) -> None:
+    """Run until `stop` is set. Raises `ConfigError`, `DriverError`, `OutboxError` at the start, `RimDied` later."""
+    given = overrides or Overrides()
+    read_password(config.uplink)
+    tls_context(config.uplink)
+    clock = given.clock or SystemClock()
+    notify = given.notify or SystemdNotify()
+    mailbox: Mailbox[BoxFact] = Mailbox()
+    with ExitStack() as parts:
+        box = _build(config, clock, mailbox, given, parts)
+        web = None
+        if config.web.enabled:
+            web = LocalWeb(config, mailbox.put, clock.mono_ns, mailbox.die)
+            parts.callback(web.close)
+            web.start()
+        for button in (given.buttons or (lambda: make_buttons(config.buttons)))():
+            parts.callback(button.close)
+            button.start(mailbox.put)
+        parts.callback(mailbox.close)
+        parts.callback(notify.stopping)
+        box.tick(clock.mono_ns())
+        notify.ready(f"{config.box.site}/{config.box.name}")
+        given.on_ready(web)
+        _loop(box, clock, mailbox, notify, stop)
+
+
+def _loop(box: Box, clock: Clock, mailbox: Mailbox[BoxFact], notify: Notify, stop: threading.Event) -> None:
+    while not stop.is_set():
+        wait_s = (box.next_deadline_ns() - clock.mono_ns()) / 1e9
+        fact = mailbox.get(min(wait_s, _WAIT_MAX_S))
+        if fact is not None:
+            box.handle(fact, clock.mono_ns())
+        box.tick(clock.mono_ns())
+        notify.alive()
+
+
+def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overrides, parts: ExitStack) -> Box:
+    fault = given.fault or from_environment()
+    version = installed_version("earshot")
+    data_dir = Path(config.box.data_dir)
+    ring_path = Path(config.box.ring)
+    outbox = Outbox(data_dir, config.box.site, config.box.name, new_id=new_id, fault=fault)
+    parts.callback(outbox.close)
+    faults = FaultBook(outbox, clock)
+    ringwatch = RingWatch(ring_path, config.ear.stall_ms, outbox, faults, clock)
+    parts.callback(ringwatch.close)
+    lamps = Lamps({lamp.name: Lamp(make_indicator(lamp), lamp.button) for lamp in config.lamps})
+    parts.callback(lamps.close)
+    journal = Journal(data_dir / "journal", config.box.place, fault=fault)
+    cutter = Cutter(lambda: AudioRing(ring_path), outbox.files.folder, config.tracks, clock, mailbox.put, fault=fault)
+    parts.callback(cutter.close)
+
+    def dial(number: int, words: LastWords) -> Line:
+        return Connection(
+            number,
+            config.uplink,
+            site=config.box.site,
+            box=config.box.name,
+            words=words,
+            emit=mailbox.put_patiently,
+            died=mailbox.die,
+        )
+
+    def on_command(payload: bytes, now_ns: int) -> Reply | None:
+        return commands.answer(payload, now_ns)
+
+    session = outbox.next_session()
+    link = Link(
+        config,
+        outbox=outbox,
+        faults=faults,
+        dial=given.dial or dial,
+        boot_id=clock.boot_id,
+        version=version,
+        session=session,
+        on_command=on_command,
+        fault=fault,
+        rng=given.rng,
+    )
+    parts.callback(link.close)
+    recorder = Recorder(
+        session=Session(config, new_id),
+        outbox=outbox,
+        cutter=cutter,
+        journal=journal,
+        faults=faults,
+        clock=clock,
+        acknowledge=lamps.acknowledge,
+        track_done=link.track_done,
+        disk_reserve_bytes=config.tracks.disk_reserve_bytes,
+    )
+    commands = Commands(
+        recorder=recorder,
+        outbox=outbox,
+        lamps=lamps,
+        clock=clock,
+        reach=lambda: Reach(ringwatch.oldest_ns(), config.ear.depth_s),
+    )
+    devices: dict[str, bool] = {}
+    box = Box(
+        config,
+        clock=clock,
+        outbox=outbox,
+        recorder=recorder,
+        link=link,
+        lamps=lamps,
+        faults=faults,
+        ringwatch=ringwatch,
+        time_repair=TimeRepair(outbox, clock, journal.repair),
+        health=HealthReport(
+            clock=clock,
+            outbox=outbox,
+            ringwatch=ringwatch,
+            faults=faults,
+            link=link,
+            devices=devices,
+            data_dir=data_dir,
+            version=version,
+        ),
+        devices=devices,
+    )
+    cutter.start()
+    digest = hashlib.sha256(msgspec.json.encode(masked(config), order="deterministic")).hexdigest()
+    box.start(version=version, config_sha256=digest, session=session)
+    return box
+
+
+def die_with_any_thread() -> None:
+    """Let an error that ends a thread end the process: libraries' own threads are parts of the box as well."""
+
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        threading.__excepthook__(arguments)
+        os._exit(70)
+
+    threading.excepthook = hook
+
+
+def make_buttons(configs: tuple[ButtonConfig, ...]) -> list[Button]:
+    """The drivers of all buttons, not started: one for each line, one for each USB device, none for virtual ones.
+
+    Raises `ConfigError` for a key that does not exist or stands twice.
+    """
+    buttons: list[Button] = []
+    keys: dict[str, dict[str, str]] = {}
+    for config in configs:
+        if config.driver == "gpio" and config.line is not None:
+            buttons.append(GpioButton(config.name, config.line, pull_up=config.pull_up))
+        elif config.driver == "usb" and config.device is not None and config.key is not None:
+            device = keys.setdefault(config.device, {})
+            if config.key in device:
+                raise ConfigError(
+                    f"buttons.{config.name}: {config.key} of {config.device} is {device[config.key]!r} too"
+                )
+            device[config.key] = config.name
+    for path, names in keys.items():
+        try:
+            buttons.append(UsbButton(path, names))
+        except DriverError as error:
+            raise ConfigError(f"buttons {', '.join(names.values())}: {error}") from error
+    return buttons
+
+
+def make_indicator(config: LampConfig, write: Callable[[str], None] = _log.info) -> Indicator:
+    """The driver of one lamp, its line claimed; raises `DriverError`."""
+    if config.driver == "log" or config.line is None:
+        return LogLamp(config.name, write)
+    return GpioLamp(config.name, config.line, buzzer=config.driver == "gpio_buzzer")
