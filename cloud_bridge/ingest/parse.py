@@ -1,14 +1,13 @@
 """One MQTT message to one item, or to the reason why it is none. Pure: needs no database and raises nothing.
 
-What is accepted here fits the database: integers within 64 bits with room for arithmetic, texts without NUL.
+What is accepted here fits the database: integers have room for arithmetic within 64 bits (the wire has no NUL).
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from edge import wire
 
@@ -131,7 +130,7 @@ def parse(message: Incoming) -> Item | None:
             if not message.payload:
                 return None
             status = wire.decode(message.payload, wire.Status)
-            return StatusItem(message, topic.site, topic.box, _without_nul(status))
+            return StatusItem(message, topic.site, topic.box, status)
         if topic.channel == "health":
             if not message.payload:
                 return None
@@ -173,7 +172,7 @@ def _event(message: Incoming, topic: wire.BoxTopic) -> Item:
     reason = _stamp_problem(stamp) if isinstance(stamp, wire.Stamp) else ""
     if reason:
         return Bad(message, BadKind.RANGE, reason)
-    return EventItem(message, structs.replace(event, data=_without_nul(data)))
+    return EventItem(message, event)
 
 
 def _manifest_problem(data: wire.TrackData) -> str:
@@ -197,12 +196,3 @@ def _stamp_problem(stamp: wire.Stamp) -> str:
     if stamp.mono_ns >= MONO_NS_MAX:
         return f"stamp.mono_ns = {stamp.mono_ns} is longer than any machine runs"
     return ""
-
-
-def _without_nul(data: Any) -> Any:
-    """PostgreSQL's text has no NUL; the event's payload keeps what the box said."""
-    texts = {name: getattr(data, name) for name in data.__struct_fields__}
-    changed = {
-        k: v.replace("\0", "\N{REPLACEMENT CHARACTER}") for k, v in texts.items() if isinstance(v, str) and "\0" in v
-    }
-    return structs.replace(data, **changed) if changed else data

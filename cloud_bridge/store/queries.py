@@ -65,7 +65,9 @@ def press(store: Store, press_id: str) -> PressDetail | None:
             return None
         row = _press_row(found)
         query = _tracks().where(
-            or_(t.track.c.press == press_id, t.track.c.id == row.track, t.track.c.extends == row.track)
+            t.track.c.site == row.site,
+            t.track.c.box == row.box,
+            or_(t.track.c.press == press_id, t.track.c.id == row.track, t.track.c.extends == row.track),
         )
         tracks = [_track_row(track) for track in connection.execute(query)]
     tracks.sort(key=lambda track: (track.id != row.track, track.completed_ns or 0, track.id))
@@ -250,7 +252,9 @@ def _presses() -> Select[Any]:
         case((t.track.c.damaged.is_not(None), True), else_=False).label("damaged"),
         t.track.c.partial,
     ]
-    return select(t.press, *track_columns).outerjoin(t.track, t.track.c.id == t.press.c.track)
+    # A press may name another box's track; it does not get to see it.
+    own = and_(t.track.c.id == t.press.c.track, t.track.c.site == t.press.c.site, t.track.c.box == t.press.c.box)
+    return select(t.press, *track_columns).outerjoin(t.track, own)
 
 
 def _tracks() -> Select[Any]:

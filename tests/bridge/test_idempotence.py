@@ -22,7 +22,7 @@ def story(seed=7):
             more, track = box.press_and_track(synced=n >= 3, seconds=1.0, chunk_bytes=9000)
             messages += more
             sounds[track.id] = track.sound
-        messages += [box.press(track=track.id, misuse=True), box.press(employee="Anna\0", button="staff")]
+        messages += [box.press(track=track.id, misuse=True), box.press(employee="Anna", button="staff")]
         messages += [box.fault(synced=False), box.shift("Anna", synced=False), box.fault(active=False)]
         messages += [box.time_fix(uncertainty_ms=50), box.time_fix(uncertainty_ms=5)]
         gone = box.new_id()
