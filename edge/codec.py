@@ -1,4 +1,5 @@
-"""Sound as a file's bytes and back. FLAC and WAV are exact to the sample; Opus keeps count and place of the samples."""
+"""Sound as a file's bytes and back. FLAC and WAV are exact to the sample; Opus keeps the count of the samples and their
+place, within two frames."""
 
 from __future__ import annotations
 

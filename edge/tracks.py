@@ -13,16 +13,18 @@ from edge.wire import CHUNK_BYTES_MAX, GapSpan, TrackData, sha256
 _GAPS_MAX = 500
 _BROKEN = "broken"
 _TEXT_MAX = 500
+# libsndfile takes Opus' pre-skip off; the resamplers within Opus still shift the sound by up to 1.3 frames (measured).
+_SHIFT_FRAMES: dict[Codec, float] = {"flac": 0, "wav": 0, "opus": 2}
 
 
 def build(track: OpenTrack, sound: Sound, codec: Codec) -> tuple[bytes, TrackData]:
     """The file and the manifest of a window's sound. Raises ValueError for a rate that the codec can't hold.
 
-    `align_error_ms` adds up what the ring, the press's stamp and the rounding to a frame may be off.
+    `align_error_ms` adds up what the ring, the press's stamp, the codec and the rounding to a frame may be off.
     """
     plan = track.plan
     data = encode(sound.samples, sound.rate_hz, codec)
-    error_ns = sound.align_error_ns + plan.uncertainty_ns + 0.5e9 / sound.rate_hz
+    error_ns = sound.align_error_ns + plan.uncertainty_ns + (0.5 + _SHIFT_FRAMES[codec]) * 1e9 / sound.rate_hz
     manifest = TrackData(
         track=plan.track,
         press=plan.press,
