@@ -258,6 +258,19 @@ def test_another_configuration_is_another_ring(path):
             before = ring.generation
 
 
+def test_a_reader_keeps_the_same_account_as_the_ear(path):
+    with open_writer(path) as writer:
+        ring = AudioRing(path)
+        assert ring.boot_id == "boot"
+        record(writer, 0, 100)
+        writer.gap(GapReason.OVERRUN, ns(32000), ns(33000))
+        assert ring.stats() == writer.stats()
+        record(writer, 33000, 700)
+        assert ring.stats() == writer.stats()
+        assert ring.stats().captured_frames == 800 * 320
+        assert ring.stats().lost_frames == 1000
+
+
 def test_two_ears_are_refused(path):
     with open_writer(path), pytest.raises(RingInUse):
         open_writer(path)
