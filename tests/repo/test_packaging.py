@@ -62,10 +62,13 @@ def test_every_file_of_a_package_is_in_the_wheel(members: set[str]) -> None:
     assert git_files(*PACKAGES) - members == set()
 
 
-def test_the_browser_parts_are_in_the_wheel(members: set[str]) -> None:
-    listed = re.findall(r"^    \S+/(\S+\.js)$", (ROOT / "tools/browser-parts").read_text(), re.MULTILINE)
-    assert len(listed) >= 3
-    assert {f"cloud_bridge/web/static/vendor/{name}" for name in listed} - members == set()
+def test_the_browser_parts_that_pages_load_are_in_the_wheel(members: set[str]) -> None:
+    pages = [path for path in (ROOT / "cloud_bridge/web").rglob("*.*") if path.suffix in {".html", ".js", ".py"}]
+    own = [path.read_text() for path in pages if "vendor" not in path.parts]
+    loaded = {name for text in own for name in re.findall(r"vendor/([\w.-]+)", text)}
+    fetched = set(re.findall(r"^    \S+/(\S+)$", (ROOT / "tools/browser-parts").read_text(), re.MULTILINE))
+    assert loaded == fetched != set()
+    assert {f"cloud_bridge/web/static/vendor/{name}" for name in fetched} - members == set()
 
 
 def test_the_wheel_says_what_it_is(wheel: Path) -> None:
