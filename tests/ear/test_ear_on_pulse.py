@@ -43,7 +43,7 @@ class Ear:
                 [sys.executable, str(ROOT / "tests/support/run_ear.py"), str(config)],
                 env=env,
                 stderr=log,
-                preexec_fn=die_with_parent,
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads of ours hold locks yet
             )
 
     def ring(self):
@@ -129,6 +129,27 @@ def test_sound_is_exact_and_of_the_right_moment(room, ear):
     error_ns = check_placed(cut, 0, len(cut.samples), feeder)
     print(f"alignment error {error_ns / 1e6:.3f} ms, claimed {cut.align_error_ns / 1e6:.3f} ms")
     assert cut.align_error_ns < 100_000_000
+    assert ear.terminate() == 0
+
+
+def test_a_stream_that_stands_is_a_named_fault_and_goes_on(room, ear):
+    pulse, feeder = room
+    pulse.start()
+    ear = ear()
+    ring = ear.ring()
+    wait_until(ring.oldest_ns, "the first sound")
+    before_ns = time.monotonic_ns()
+    ear.cut_when_captured(ring, before_ns, before_ns + SECOND_NS)
+    pulse.freeze()
+    wait_until(lambda: GapReason.STALLED in {gap.reason for _, gap in ring.gaps_since(0)}, "the fault")
+    pulse.thaw()
+    thawed_ns = time.monotonic_ns()
+    wait_until(lambda: newest_sound_ns(ring) > thawed_ns, "sound after the return")
+    assert time.monotonic_ns() - thawed_ns < 2 * SECOND_NS
+    start_ns = time.monotonic_ns() + SECOND_NS // 2
+    cut = ear.cut_when_captured(ring, start_ns, start_ns + SECOND_NS)
+    assert cut.gaps == ()
+    check_placed(cut, 0, len(cut.samples), feeder)
     assert ear.terminate() == 0
 
 

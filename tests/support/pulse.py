@@ -94,7 +94,7 @@ class Pulse:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=die_with_parent,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads of ours hold locks yet
         )
         wait_until(self._has_source, "PulseAudio's start")
 
@@ -103,6 +103,13 @@ class Pulse:
             ["pactl", "list", "short", "sources"], env=self.env, capture_output=True, text=True, check=False
         )
         return "room" in found.stdout
+
+    def freeze(self):
+        """SIGSTOP: the server is there and does nothing."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def kill(self):
         """SIGKILL, as a crash."""
