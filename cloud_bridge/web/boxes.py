@@ -5,10 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import Annotated
 
-from litestar import Response, get, post
+from litestar import MediaType, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Template
+from markupsafe import escape
 
 from cloud_bridge.store import queries
 from cloud_bridge.web import audit
@@ -38,7 +39,8 @@ def identify(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> Te
     audit.record(services, request, "box.identify", f"{site}/{box}")
     text = _send_identify(services, translator_of(request), site, box)
     if "hx-request" in request.headers:
-        return Response(text, media_type="text/plain; charset=utf-8", headers={"cache-control": "no-store"})
+        # htmx puts the answer into the page as HTML, and the box has a say in the text.
+        return Response(str(escape(text)), media_type=MediaType.HTML, headers={"cache-control": "no-store"})
     return _boxes_page(request, {"site": site, "box": box, "text": text})
 
 

@@ -98,7 +98,14 @@ class World:
         return event.id
 
     def press(
-        self, site: str = "riga", box: str = "counter-1", *, track: bool = True, ago_s: float = 0, synced: bool = True, **more: Any
+        self,
+        site: str = "riga",
+        box: str = "counter-1",
+        *,
+        track: bool | str = True,
+        ago_s: float = 0,
+        synced: bool = True,
+        **more: Any,
     ) -> tuple[str, str | None]:
         """A press has arrived; its id, and that of the track that it promised."""
         values: dict[str, Any] = {
@@ -108,7 +115,7 @@ class World:
             "stamp_uncertainty_ms": 0.5,
             "source": "gpio",
             "simulated": False,
-            "track": self.new_id() if track else None,
+            "track": track if isinstance(track, str) else self.new_id() if track else None,
         } | more
         return self.event(site, box, wire.PressData(**values)), values["track"]
 

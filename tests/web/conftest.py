@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from litestar import Litestar
 from litestar.testing import TestClient
 from web_world import SETTINGS, World, log_in
 
+from cloud_bridge.store import users
 from cloud_bridge.web.app import create_app
 
 
@@ -27,6 +29,14 @@ class Clock:
         self.now_ns += int(seconds * 1e9)
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2's real cost is tested with the store; here it would only be waited for."""
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(users, "_hasher", hasher)
+    monkeypatch.setattr(users, "_NOBODY", hasher.hash("nobody has this password"))
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
@@ -40,14 +50,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def app(world: World, clock: Clock) -> Litestar:
-    return create_app(world.store, world.blobs, SETTINGS, world.send_command, now_ns=clock)
+def make_app(world: World, clock: Clock) -> Callable[[], Litestar]:
+    """Each client needs an application of its own; all of them share the world."""
+    return lambda: create_app(world.store, world.blobs, SETTINGS, world.send_command, now_ns=clock)
 
 
 @pytest.fixture
-def stranger(app: Litestar) -> Iterator[TestClient[Any]]:
+def app(make_app: Callable[[], Litestar]) -> Litestar:
+    return make_app()
+
+
+@pytest.fixture
+def stranger(make_app: Callable[[], Litestar]) -> Iterator[TestClient[Any]]:
     """Somebody who is not logged in."""
-    with TestClient(app) as client:
+    with TestClient(make_app()) as client:
         client.follow_redirects = False
         yield client
 
