@@ -79,7 +79,9 @@ class Tracks(Section, frozen=True):
     """How tracks are cut and kept. A trigger without a window makes a press without a track."""
 
     codec: Annotated[Literal["flac", "wav", "opus"], _doc("File format of finished tracks.")] = "flac"
-    windows: Annotated[dict[Trigger, Window], _doc("Window per trigger.")] = field(default_factory=_windows)
+    windows: Annotated[dict[Trigger, Window], _doc("Window per trigger; setting one replaces all defaults.")] = field(
+        default_factory=_windows
+    )
     tail_grace_s: Annotated[Seconds, _doc("Seconds to wait after the window for sound that is late or absent.")] = 5.0
     disk_reserve_bytes: Annotated[
         int, _doc("Free bytes to keep on the data disk; below it undelivered sound is dropped, oldest first.", ge=0)

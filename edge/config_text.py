@@ -5,6 +5,7 @@ All of it is generated from the types and the descriptions in edge/config.py, so
 
 from __future__ import annotations
 
+import builtins
 import json
 import typing
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct, structs
 
-from edge.config import Box, ButtonConfig, Config, Ear, LampConfig, Trigger, Uplink, Web
+from edge.config import Box, ButtonConfig, Config, Ear, LampConfig, Uplink, Web
+from edge.wire import Trigger
 
 _EXAMPLE = Config(
     box=Box(site="north", name="counter-1", place="North branch, counter 1"),
@@ -58,7 +60,8 @@ def reference() -> str:
         "",
         "One TOML file, `/etc/earshot/box.toml` by default. Unknown keys, wrong types and impossible values stop the",
         "start with a message that names the key. Begin with `earshot config example`, check with",
-        "`earshot config check`; editors read [config.schema.json](config.schema.json). This page is made by `earshot config reference`.",
+        "`earshot config check`; editors read [config.schema.json](config.schema.json). This page is made by",
+        "`earshot config reference`.",
     ]
     for title, cls in _tables("", Config):
         lines += ["", f"## {title}", "", (cls.__doc__ or "").strip(), ""]
@@ -66,7 +69,12 @@ def reference() -> str:
         for field in structs.fields(cls):
             hint = _hint(cls, field.name)
             if _inner(hint) is None:
-                cells = (f"`{field.encode_name}`", _description(cls, field.name), _values(hint), _default(field))
+                cells = (
+                    f"`{field.encode_name}`",
+                    _description(cls, field.name),
+                    _values(hint) + _limits(cls, field.name),
+                    _default(field),
+                )
                 lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -112,14 +120,13 @@ def _tables(path: str, cls: type[Struct]) -> Iterator[tuple[str, type[Struct]]]:
         if inner is None:
             continue
         name = f"{path}{field.encode_name}"
-        kind = get_origin(hint)
-        title = (
-            f"[[{name}]]"
-            if kind is tuple
-            else f"[{name}.<{field.encode_name.rstrip('s')}>]"
-            if kind is dict
-            else f"[{name}]"
-        )
+        match get_origin(hint):
+            case builtins.tuple:
+                title = f"[[{name}]]"
+            case builtins.dict:
+                title = f"[{name}.<{get_args(hint)[0].__name__.lower()}>]"
+            case _:
+                title = f"[{name}]"
         yield f"`{title}`", inner
         yield from _tables(f"{name}.", inner)
 
@@ -162,6 +169,15 @@ def _values(hint: Any) -> str:
     if isinstance(hint, type) and issubclass(hint, Enum):
         return ", ".join(f"`{value.value}`" for value in hint)
     return {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}[hint]
+
+
+def _limits(cls: type[Struct], name: str) -> str:
+    metas = list(_metas(_hints(cls)[name]))
+    low = next((meta.ge for meta in metas if meta.ge is not None), None)
+    high = next((meta.le for meta in metas if meta.le is not None), None)
+    if low is None and high is None:
+        return ""
+    return f", {low} to {high}" if high is not None else f", at least {low}"
 
 
 def _default(field: structs.FieldInfo) -> str:

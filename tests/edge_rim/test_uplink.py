@@ -53,7 +53,9 @@ def settings(broker, protocol="5", **changes):
 
 
 def connect(config, facts, number=1):
-    connection = Connection(number, config, site="north", box="one", words=WORDS, emit=facts.queue.put, died=pytest.fail)
+    connection = Connection(
+        number, config, site="north", box="one", words=WORDS, emit=facts.queue.put, died=pytest.fail
+    )
     connection.open()
     return connection
 
