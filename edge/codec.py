@@ -1,5 +1,4 @@
-"""Sound as a file's bytes and back. FLAC and WAV are exact to the sample; Opus keeps the count of the samples and their
-place, within two frames."""
+"""Sound as a file's bytes and back: FLAC and WAV exact to the sample, Opus exact in count, to two frames in place."""
 
 from __future__ import annotations
 

@@ -240,7 +240,7 @@ class Cutter:
             ring.newest_ns()
             if ring.boot_id == track.stamp.boot_id:
                 return whole(ring, track, saved, wait=wait)
-        except (NoSound, RingError):
+        except RingError:
             if not wait and saved is None:
                 raise
         return None if wait else whole(None, track, saved, wait=False)
