@@ -379,7 +379,7 @@ def test_a_silently_lost_period_shows_in_the_stats(path):
 
 
 @pytest.mark.parametrize("kind", sorted(ALL))
-@pytest.mark.parametrize("ppm", [-200, 0, 200])
+@pytest.mark.parametrize("ppm", [-200, 200])
 def test_the_right_sound_of_the_right_moment(path, kind, ppm):
     """Drift, jitter, overruns that the driver misjudges, a restart: any sample's true time is within the claim."""
     jitter, rng = ALL[kind], np.random.default_rng(17)

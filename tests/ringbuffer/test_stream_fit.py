@@ -22,7 +22,7 @@ def probe(card, fit, rng):
     return [(abs(fit.mono_at(f) - card.true_ns(f)), fit.error_ns(f)) for f in frames.tolist()]
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32),
     blocks=st.one_of(st.integers(1, 60), st.integers(60, 3000)),
