@@ -48,7 +48,7 @@ class World:
     store: Store = field(init=False)
     blobs: Blobs = field(init=False)
     commands: list[tuple[str, str, wire.Command]] = field(default_factory=list)
-    reply: wire.Reply | None | Exception = None
+    reply: wire.Reply | Exception | None = None
     _ids: int = 0
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
 

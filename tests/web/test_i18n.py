@@ -49,7 +49,7 @@ def test_every_message_is_used_and_every_used_message_exists():
     unused = {key for key in keys - used if not key.startswith(tuple(BUILT))}
     assert unused == set()
     asked = set(re.findall(r"""\bt(?:\.count)?\(\s*["']([a-z_]+\.[a-z0-9_]+)["']""", sources))
-    assert asked <= keys
+    assert asked - BUILT <= keys
 
 
 def test_russian_is_written_in_russian_letters():
@@ -60,7 +60,8 @@ def test_russian_is_written_in_russian_letters():
 
 @pytest.mark.parametrize(
     ("n", "en", "ru"),
-    [(0, "0 events", "0 событий"), (1, "1 event", "1 событие"), (2, "2 events", "2 события"), (5, "5 events", "5 событий"),
+    [(0, "0 events", "0 событий"), (1, "1 event", "1 событие"), (2, "2 events", "2 события"),
+     (5, "5 events", "5 событий"),
      (11, "11 events", "11 событий"), (21, "21 events", "21 событие"), (1022, "1,022 events", "1\xa0022 события")],
 )  # fmt: skip
 def test_plurals(n, en, ru):

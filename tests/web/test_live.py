@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from contextlib import contextmanager
 
 import httpx
 import pytest
-import uvicorn
+from web_server import serve
 from web_world import SETTINGS, World, log_in
 
 from cloud_bridge.store import queries, users
 from cloud_bridge.store.rows import PressFilter, TrackState
-from cloud_bridge.web.app import create_app
 from cloud_bridge.web.live import matches
 from edge import wire
 
@@ -27,23 +25,6 @@ def served(world: World):
     with serve(world) as address, httpx.Client(base_url=address, timeout=WAIT_S) as client:
         log_in(client)
         yield client
-
-
-@contextmanager
-def serve(world: World):
-    app = create_app(world.store, world.blobs, SETTINGS, world.send_command)
-    config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    socket = config.bind_socket()
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{socket.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(WAIT_S)
-        socket.close()
-        assert not thread.is_alive()
 
 
 def events_of(response):

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from litestar.testing import TestClient
 from sqlalchemy import func, select
-from web_world import PASSWORD, SETTINGS, USER, World, log_in, token_of
+from web_world import PASSWORD, SETTINGS, USER, log_in, token_of
 
 from cloud_bridge.store import tables, users
 from cloud_bridge.web.app import create_app
