@@ -9,7 +9,7 @@ from broker import Listener, box_user
 
 from demo.chain import BOX, SITE, Chain, Settings
 from demo.ledger import Ledger
-from edge.wire import TrackData, chunk_topic, decode_event, manifest_topic, topic
+from edge.wire import BRIDGE_STATE_TOPIC, TrackData, chunk_topic, decode_event, manifest_topic, topic
 
 # Accounts and the like are not evidence; `box`, `series` and these columns tell when something was heard.
 _TABLES_LEFT_OUT = {"box", "account", "web_session", "audit", "alembic_version", "change", "sqlite_sequence", "series"}
@@ -26,7 +26,7 @@ def undisturbed_copy(database: Path, blobs: Path, folder: Path, memory: Path) ->
     try:
         chain.broker.start()
         chain.bridge.start()
-        with Listener(chain.broker, "observer") as ready, Listener(chain.broker, box_user(SITE, BOX), ()) as box:
+        with Listener(chain.broker, "observer") as ready, Listener(chain.broker, box_user(SITE, BOX), (BRIDGE_STATE_TOPIC,)) as box:
             ready.wait_for(lambda message: message.topic.endswith("bridge/state") and b"true" in message.payload, 30)
             for payload in payloads:
                 data = decode_event(payload).data

@@ -116,7 +116,7 @@ def _settled(tracks: dict, track: str) -> bool:
 
 def _nothing_waits(chain: Chain) -> bool:
     try:
-        waiting = chain.state()["waiting"]
+        health = chain.state()["health"]
     except (OSError, RefusedError):
         return False
-    return not waiting["events"] and not waiting["tracks"]
+    return not health["events_waiting"] and not health["tracks_waiting"]
