@@ -66,7 +66,10 @@ class Blobs:
             raise BlobError(f"blob {key!r} cannot be read at {start}: {error}") from error
 
     def stream(self, key: str, start: int, length: int) -> Iterator[bytes]:
-        """The same bytes in pieces of at most `RANGE_BYTES`, for an HTTP range answer of any size."""
+        """The same bytes in pieces of at most `RANGE_BYTES`, for an HTTP range answer of any size.
+
+        Raises `BlobError` where the blob ends before them.
+        """
         end = start + length
         while start < end:
             piece = self.read(key, start, min(RANGE_BYTES, end - start))

@@ -15,7 +15,7 @@ from edge.wire import Received
 PENDING_CHANGE = -1
 """`press.change` of rows that the running transaction touched; no other transaction ever sees it."""
 
-_IN_MAX = 500
+_IN_MAX = 200
 
 
 class Owned(Struct, frozen=True):

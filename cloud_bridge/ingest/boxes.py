@@ -1,18 +1,16 @@
-"""What is known of boxes themselves: that they exist, their status and health, how far their numbering is whole."""
+"""What is known of boxes themselves: that they exist, their status and health."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import update
 
-from cloud_bridge.ingest.batch import Batch, key_in, parts
+from cloud_bridge.ingest.batch import Batch
 from cloud_bridge.ingest.parse import Bad, EventItem, HealthItem, Item, StatusItem
 from cloud_bridge.store import tables as t
 from edge import wire
-
-_SEQ_STEP = 2000
 
 
 def write(batch: Batch, states: Sequence[StatusItem | HealthItem], items: Sequence[Item]) -> None:
@@ -43,41 +41,6 @@ def write(batch: Batch, states: Sequence[StatusItem | HealthItem], items: Sequen
         if new != dict(old):
             same = (t.box.c.site == old["site"]) & (t.box.c.name == old["name"])
             batch.connection.execute(update(t.box).where(same).values(new))
-
-
-def advance_series(batch: Batch, fresh: Sequence[EventItem]) -> None:
-    """Move the marks up to which the numbering is whole as far as this transaction can see."""
-    names = ("site", "box", "series")
-    owners = sorted({(item.event.site, item.event.box, item.event.series) for item in fresh})
-    rows = batch.lock(t.series, [dict(zip(names, owner, strict=True), whole_to=0) for owner in owners], names)
-    marks = {(row["site"], row["box"], row["series"]): row["whole_to"] for row in rows}
-    waiting = sorted(marks)
-    while waiting:
-        seen = _seqs_after_mark(batch, waiting)
-        further = []
-        for key in waiting:
-            start = marks[key]
-            while marks[key] + 1 in seen.get(key, ()):
-                marks[key] += 1
-            if marks[key] > start:
-                same = key_in([t.series.c[name] for name in names], [key])
-                batch.connection.execute(update(t.series).where(same).values(whole_to=marks[key]))
-            if marks[key] == start + _SEQ_STEP:
-                further.append(key)
-        waiting = further
-
-
-def _seqs_after_mark(batch: Batch, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], set[int]]:
-    """The numbers that are there within the next `_SEQ_STEP` of each series."""
-    same = and_(*(t.event.c[name] == t.series.c[name] for name in ("site", "box", "series")))
-    after = t.event.c.seq.between(t.series.c.whole_to + 1, t.series.c.whole_to + _SEQ_STEP)
-    found: dict[tuple[str, str, str], set[int]] = {}
-    for part in parts(keys):
-        chosen = key_in([t.series.c.site, t.series.c.box, t.series.c.series], part)
-        query = select(t.event.c.site, t.event.c.box, t.event.c.series, t.event.c.seq)
-        for row in batch.connection.execute(query.join(t.series, and_(same, after)).where(chosen)):
-            found.setdefault((row.site, row.box, row.series), set()).add(row.seq)
-    return found
 
 
 def _status(row: dict[str, Any], status: wire.Status, now_ns: int) -> dict[str, Any]:

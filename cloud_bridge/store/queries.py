@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, tuple_
 
 from cloud_bridge.store import tables as t
 from cloud_bridge.store.engine import Store
@@ -138,8 +138,8 @@ def boxes(store: Store) -> tuple[BoxRow, ...]:
             )
         }
         missing: dict[tuple[str, str], int] = {}
-        for key, (span, there) in _series_tails(connection).items():
-            missing[key[:2]] = missing.get(key[:2], 0) + span - there
+        for row in connection.execute(_span_of_series()):
+            missing[row.site, row.box] = missing.get((row.site, row.box), 0) + row.largest - int(row.there)
         found = []
         for row in connection.execute(select(t.box).order_by(t.box.c.site, t.box.c.name)):
             presses, last_press_ns = counts.get((row.site, row.name), (0, None))
@@ -165,30 +165,12 @@ def boxes(store: Store) -> tuple[BoxRow, ...]:
 
 def missing_seq(store: Store, site: str, box: str, limit: int = 1000) -> tuple[SeqGap, ...]:
     """Holes in the numbering of a box's events, by series and number, at most `limit`."""
-    seq, key = t.event.c.seq, (t.event.c.series,)
-    tail = (
-        select(t.event.c.series, seq, func.lag(seq).over(partition_by=key, order_by=seq).label("previous"))
-        .join(
-            t.series,
-            and_(
-                t.series.c.site == t.event.c.site,
-                t.series.c.box == t.event.c.box,
-                t.series.c.series == t.event.c.series,
-            ),
-        )
-        .where(t.event.c.site == site, t.event.c.box == box, seq > t.series.c.whole_to)
-        .subquery()
-    )
-    previous = func.coalesce(tail.c.previous, t.series.c.whole_to)
-    query = (
-        select(tail.c.series, (previous + 1).label("first"), (tail.c.seq - 1).label("last"))
-        .join(t.series, t.series.c.series == tail.c.series)
-        .where(t.series.c.site == site, t.series.c.box == box, tail.c.seq > previous + 1)
-        .order_by(tail.c.series, tail.c.seq)
-        .limit(limit)
-    )
+    own = (t.seq_range.c.site == site, t.seq_range.c.box == box)
+    before = func.lag(t.seq_range.c.last, 1, 0).over(partition_by=t.seq_range.c.series, order_by=t.seq_range.c.first)
+    holes = select(t.seq_range.c.series, t.seq_range.c.first, before.label("before")).where(*own).subquery()
+    query = select(holes).where(holes.c.first > holes.c.before + 1).order_by(holes.c.series, holes.c.first).limit(limit)
     with store.read() as connection:
-        return tuple(SeqGap(row.series, row.first, row.last) for row in connection.execute(query))
+        return tuple(SeqGap(row.series, row.before + 1, row.first - 1) for row in connection.execute(query))
 
 
 def faults(store: Store, site: str | None = None, box: str | None = None, limit: int = 100) -> tuple[FaultRow, ...]:
@@ -227,23 +209,11 @@ def list_quarantine(store: Store, before: int | None = None, limit: int = 50) ->
         )
 
 
-def _series_tails(connection: Connection) -> dict[tuple[str, str, str], tuple[int, int]]:
-    """Per series: how many numbers there should be above `whole_to`, and how many there are."""
-    joined = and_(
-        t.event.c.site == t.series.c.site,
-        t.event.c.box == t.series.c.box,
-        t.event.c.series == t.series.c.series,
-        t.event.c.seq > t.series.c.whole_to,
-    )
-    key = (t.series.c.site, t.series.c.box, t.series.c.series, t.series.c.whole_to)
-    query = (
-        select(*key, func.max(t.event.c.seq).label("largest"), func.count(t.event.c.seq.distinct()).label("there"))
-        .join(t.event, joined)
-        .group_by(*key)
-    )
-    return {
-        (row.site, row.box, row.series): (row.largest - row.whole_to, row.there) for row in connection.execute(query)
-    }
+def _span_of_series() -> Select[Any]:
+    """Per series: the largest number that came, and how many came."""
+    key = (t.seq_range.c.site, t.seq_range.c.box, t.seq_range.c.series)
+    there = func.sum(t.seq_range.c.last - t.seq_range.c.first + 1)
+    return select(*key, func.max(t.seq_range.c.last).label("largest"), there.label("there")).group_by(*key)
 
 
 def _presses() -> Select[Any]:

@@ -87,11 +87,21 @@ event = Table(
 series = Table(
     "series",
     metadata,
+    # The lock of a numbering's ranges.
     Column("site", String(_NAME), primary_key=True),
     Column("box", String(_NAME), primary_key=True),
     Column("series", String(_ID), primary_key=True),
-    # Every seq from 1 to here is in `event`; may lag behind, so it only shortens the search for holes.
-    Column("whole_to", BigInteger, nullable=False),
+)
+
+seq_range = Table(
+    "seq_range",
+    metadata,
+    # Every seq from `first` to `last` is in `event`; ranges of a series neither overlap nor touch.
+    Column("site", String(_NAME), primary_key=True),
+    Column("box", String(_NAME), primary_key=True),
+    Column("series", String(_ID), primary_key=True),
+    Column("first", BigInteger, primary_key=True),
+    Column("last", BigInteger, nullable=False),
 )
 
 press = Table(

@@ -25,8 +25,7 @@ _VOLATILE = {
     "box": {"status_ns", "health_ns"},
     "quarantine": {"id", "times", "first_ns", "last_ns", "reason"},
 }
-# Only shortens searches; how far it is depends on who committed when.
-_LEFT_OUT = {"series", "change", "audit", "web_session", "account"}
+_LEFT_OUT = {"change", "audit", "web_session", "account"}
 
 
 class FakeLink:

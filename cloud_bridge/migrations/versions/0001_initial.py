@@ -110,11 +110,19 @@ def upgrade() -> None:
     op.create_index(op.f("ix_quarantine_last_ns"), "quarantine", ["last_ns"], unique=False)
     op.create_index(op.f("ix_quarantine_owner_last_ns"), "quarantine", ["owner", "last_ns"], unique=False)
     op.create_table(
+        "seq_range",
+        sa.Column("site", sa.String(length=63), nullable=False),
+        sa.Column("box", sa.String(length=63), nullable=False),
+        sa.Column("series", sa.String(length=32), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "box", "series", "first", name=op.f("pk_seq_range")),
+    )
+    op.create_table(
         "series",
         sa.Column("site", sa.String(length=63), nullable=False),
         sa.Column("box", sa.String(length=63), nullable=False),
         sa.Column("series", sa.String(length=32), nullable=False),
-        sa.Column("whole_to", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("site", "box", "series", name=op.f("pk_series")),
     )
     op.create_table(
@@ -289,6 +297,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_track_boot_id"), table_name="track")
     op.drop_table("track")
     op.drop_table("series")
+    op.drop_table("seq_range")
     op.drop_index(op.f("ix_quarantine_owner_last_ns"), table_name="quarantine")
     op.drop_index(op.f("ix_quarantine_last_ns"), table_name="quarantine")
     op.drop_table("quarantine")
