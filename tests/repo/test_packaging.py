@@ -1,6 +1,7 @@
 """What is installed is what the repository holds: one wheel with five packages, their data and their libraries."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ PACKAGES = ("edge", "drivers", "ringbuffer", "models", "cloud_bridge")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Libraries that others import for us.
 IMPORTED_FOR_US = {
+    "jinja2": "Litestar's template engine",
     "lgpio": "gpiozero's pin factory",
     "psycopg": "SQLAlchemy's PostgreSQL driver, chosen by the store's URL",
 }
@@ -100,6 +102,10 @@ def test_each_package_and_module_comes_from_our_wheel(wheel: Path, tmp_path: Pat
     subprocess.run([sys.executable, "-I", "-c", program, tmp_path, *modules], check=True, cwd="/")
 
 
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def names_of(requirements: list[str]) -> set[str]:
     return {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in requirements}
 
@@ -117,7 +123,7 @@ def imported_distributions(*paths: Path) -> set[str]:
     third_party = tops - sys.stdlib_module_names - set(PACKAGES)
     unknown = {top for top in third_party if top not in owners and top not in {"lgpio", "picamera2"}}
     assert unknown == set(), "imported but in no installed distribution"
-    return {name.lower().replace("_", "-") for top in third_party for name in owners.get(top, [top])}
+    return {canonical(name) for top in third_party for name in owners.get(top, [top])}
 
 
 @pytest.mark.parametrize(
@@ -143,6 +149,31 @@ def locked(name: str) -> dict[str, set[str]]:
         distribution, version = re.split(r"[ \\;]", block)[0].split("==")
         pins.setdefault(distribution, set()).add(version)
     return pins
+
+
+@pytest.mark.parametrize(
+    ("extra", "packages"),
+    [("box", ["edge", "drivers", "ringbuffer", "models"]), ("bridge", ["cloud_bridge", "edge.wire"])],
+)
+def test_an_extra_is_enough_for_its_packages(extra: str, packages: list[str]) -> None:
+    owners = packages_distributions()
+    present = {canonical(name) for name in locked(extra)}
+    absent = {top for top, names in owners.items() if not {canonical(name) for name in names} & (present | {"earshot"})}
+    program = (
+        "import importlib, json, pkgutil, sys\n"
+        "packages, absent = json.loads(sys.argv[1])\n"
+        "sys.modules.update(dict.fromkeys(absent))\n"  # None makes an import fail.
+        "for package in packages:\n"
+        "    path = importlib.import_module(package).__path__\n"
+        "    for found in pkgutil.walk_packages(path, package + '.'):\n"
+        "        if 'migrations' not in found.name and not found.name.endswith('__main__'):\n"
+        "            importlib.import_module(found.name)\n"
+    )
+    arguments = json.dumps([packages, sorted(absent)])
+    ended = subprocess.run(
+        [sys.executable, "-I", "-c", program, arguments], cwd="/", stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize("extra", ["box", "bridge", "dev"])
