@@ -26,6 +26,8 @@ _STAMP_AGE_MAX_NS = 10 * _NS
 # So many of the last good stamps say when a frame was due whose own stamp says too little.
 _GOOD_STAMPS = 64
 _NEVER_STAMPED_NS = 1_000_000_000
+# A wait that ends so much later than it should was held up: the machine was busy, or this process was stopped.
+_HELD_UP_NS = 100_000_000
 
 # ALSA reports an error as the C library's text of its number, and pyalsaaudio passes on only that text.
 _ABSENT = (
@@ -58,8 +60,8 @@ class AlsaCapture:
     frame that the application reads next. That frame was therefore captured at t - avail / rate, which is the end of
     what has been read. The pointer lags behind the sound by the card's granularity and never leads, so a stamp may be
     late by `uncertainty_ns`, never early. Plug-ins (PulseAudio, PipeWire) stamp when they are asked; their uncertainty
-    is two periods. Their `avail` ends at the size of the buffer however much more their server holds for us: then a
-    stamp is late by an unknown time, and its uncertainty reaches back to when the good stamps before say it was due.
+    is two periods. With more than that unread their server may hold still more for us: then a stamp is late by an
+    unknown time, and its uncertainty reaches back to when the good stamps before say it was due.
 
     Blocks have `period_frames` frames whatever period the device chose; shorter ones come only before a `Loss`. A read
     that the device cut short loses nothing and is completed by the next. After a `Loss` for suspend or stall the stream
@@ -99,23 +101,30 @@ class AlsaCapture:
         self._end_ns = 0
         self._uncertainty_ns = 0
         self._least_uncertainty_ns = 0
-        self._buffer_frames = 0
+        self._doubtful_avail_frames = 0
         self._frames_read = 0
+        self._is_stale = False
+        self._deadline_ns = 0
         self._good_stamps: deque[tuple[int, int]] = deque(maxlen=_GOOD_STAMPS)
         self._loss: Loss | None = None
         self._open()
 
     def read(self) -> Block | Loss:
-        """Return the next period, or why frames are missing; blocks for at most `read_timeout_s`."""
+        """Return the next period, or why frames are missing.
+
+        Blocks for at most `read_timeout_s`; after a stall as long as a sound server takes that stands itself.
+        """
         if self._loss is not None:
             known, self._loss = self._loss, None
             return known
-        if self._pcm is None:
+        if self._is_stale:
+            # Only now: closing waits for a sound server that stands, and the caller has to name the gap before.
+            self.close()
             self._open()
         period_bytes = self._period_frames * self._frame_bytes
-        deadline_ns = self._clock_ns() + self._timeout_ms * 1_000_000
+        self._allow_time()
         while len(self._pending) < period_bytes:
-            loss = self._fill(deadline_ns)
+            loss = self._fill()
             if loss is not None:
                 if not self._pending:
                     return loss
@@ -135,12 +144,12 @@ class AlsaCapture:
         later_frames = len(self._pending) // self._frame_bytes
         return Block(samples, self._end_ns - later_frames * _NS // self.rate_hz, self._uncertainty_ns)
 
-    def _fill(self, deadline_ns: int) -> Loss | None:
+    def _fill(self) -> Loss | None:
         """Read once, or wait until reading is worth while; returns why frames are lost, if they are."""
         try:
             frames, data = self._pcm.read()
             if frames == 0:
-                return self._wait(deadline_ns)
+                return self._wait()
             if frames == -errno.EPIPE:
                 self._good_stamps.clear()
                 return Loss(LossReason.OVERRUN, f"{self.source}: the card's buffer overran")
@@ -148,7 +157,7 @@ class AlsaCapture:
             self._stamp()
         except self._alsa.ALSAAudioError as error:
             if _means(error, errno.ESTRPIPE):
-                self.close()
+                self._is_stale = True
                 return Loss(LossReason.SUSPEND, f"{self.source}: the system suspended the card")
             self.close()
             raise DeviceLost(f"{self.source} stopped: {error}; plug it in again, or start its sound server") from error
@@ -157,16 +166,25 @@ class AlsaCapture:
         self._pending += data
         return None
 
-    def _wait(self, deadline_ns: int) -> Loss | None:
-        left_ms = (deadline_ns - self._clock_ns()) // 1_000_000
-        if left_ms > 0:
-            events = self._poll.poll(left_ms)
+    def _wait(self) -> Loss | None:
+        """Wait until there may be frames; a device that had its time and gave none has stalled."""
+        left_ns = self._deadline_ns - self._clock_ns()
+        if left_ns > 0:
+            events = self._poll.poll(-(-left_ns // 1_000_000))
             if events:
                 # Plug-ins clear their wake-up here; without it the next poll returns at once for ever.
                 self._pcm.polldescriptors_revents(events)
                 return None
-        self.close()
+            left_ns = self._deadline_ns - self._clock_ns()
+        if left_ns < -_HELD_UP_NS:
+            # It is this process that stood still. The device may well have the frames: it gets its time anew.
+            self._allow_time()
+            return None
+        self._is_stale = True
         return Loss(LossReason.STALLED, f"{self.source}: no frame for {self._timeout_ms} ms")
+
+    def _allow_time(self) -> None:
+        self._deadline_ns = self._clock_ns() + self._timeout_ms * 1_000_000
 
     def _stamp(self) -> None:
         """Date the end of what has just been read; see the class."""
@@ -178,7 +196,7 @@ class AlsaCapture:
             at_ns, avail_frames = now_ns, 0
         self._end_ns = at_ns - avail_frames * _NS // self.rate_hz
         self._uncertainty_ns = self._least_uncertainty_ns
-        if avail_frames < self._buffer_frames - 1:
+        if avail_frames < self._doubtful_avail_frames:
             self._good_stamps.append((self._frames_read, self._end_ns))
         else:
             late_ns = self._end_ns - self._due_ns() if self._good_stamps else _NEVER_STAMPED_NS
@@ -229,6 +247,7 @@ class AlsaCapture:
         except DriverError:
             self.close()
             raise
+        self._is_stale = False
         self._pending.clear()
         self._good_stamps.clear()
         self._poll = select.poll()
@@ -246,9 +265,9 @@ class AlsaCapture:
                 "or use 'plughw:' instead of 'hw:'"
             )
         on_card = info["card_no"] >= 0
-        plug_in_ns = 2 * int(info["period_size"]) * _NS // self.rate_hz
-        self._least_uncertainty_ns = _CARD_UNCERTAINTY_NS if on_card else plug_in_ns
-        self._buffer_frames = info["buffer_size"]
+        two_periods = 2 * int(info["period_size"])
+        self._least_uncertainty_ns = _CARD_UNCERTAINTY_NS if on_card else two_periods * _NS // self.rate_hz
+        self._doubtful_avail_frames = int(info["buffer_size"]) - 1 if on_card else two_periods
 
     def _refusal(self, error: Exception) -> DriverError:
         if any(_means(error, code) for code in _ABSENT):

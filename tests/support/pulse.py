@@ -1,12 +1,11 @@
 """A sound card without a sound card: PulseAudio in user space behind ALSA's `pulse` plug-in.
 
-A `Feeder` is the sound in the room: frame k of a known noise exists at t0 + k / rate, whether anybody listens or not. It is
-written in real time into the FIFO of a pipe source, so each captured sample tells when it was captured.
+A `Feeder` is the sound in the room: frame k of a known noise exists at t0 + k / rate, whether anybody listens or not.
+It is written in real time into the FIFO of a pipe source, so each captured sample tells when it was captured.
 """
 
 import ctypes
 import errno
-import fcntl
 import os
 import shutil
 import signal
@@ -20,7 +19,6 @@ import pytest
 
 RATE_HZ = 16000
 CHUNK_FRAMES = 160
-_F_SETPIPE_SZ = 1031
 _PR_SET_PDEATHSIG = 1
 _NEEDED = ("pulseaudio", "pactl")
 
@@ -89,6 +87,11 @@ class Pulse:
                 f"module-native-protocol-unix auth-anonymous=1 socket={self.socket}",
                 "-L",
                 f"module-pipe-source source_name=room file={self.fifo} rate={RATE_HZ} channels=1 format=s16le",
+                # Without a listener PulseAudio lets the FIFO stand, and the first one would hear old sound.
+                "-L",
+                f"module-null-sink sink_name=void rate={RATE_HZ} channels=1 format=s16le",
+                "-L",
+                "module-loopback source=room sink=void",
             ],
             env=self.env,
             stdin=subprocess.DEVNULL,
@@ -125,6 +128,7 @@ class Feeder:
     def __init__(self, fifo: Path):
         self.fifo = fifo
         self.t0_ns = time.monotonic_ns()
+        self.dropped_chunks = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._feed, name="feeder", daemon=True)
         self._thread.start()
@@ -151,10 +155,10 @@ class Feeder:
         try:
             if descriptor < 0:
                 descriptor = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK)
-                fcntl.fcntl(descriptor, _F_SETPIPE_SZ, 4096)
             os.write(descriptor, data)
         except BlockingIOError:
-            pass
+            # The server has not read for two seconds.
+            self.dropped_chunks += 1
         except OSError as error:
             if error.errno not in {errno.ENXIO, errno.ENOENT, errno.EPIPE}:
                 raise
