@@ -56,7 +56,7 @@ class RepeatedPress:
 
 @dataclass(frozen=True, slots=True)
 class CountBounces:
-    """The contact of the press `id` has come to rest after `bounces` suppressed edges in all."""
+    """The contact of the press `id` has come to rest after `bounces` more suppressed edges."""
 
     id: str
     bounces: int

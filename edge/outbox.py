@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from edge import outbox_rows as rows
+from edge import wire
 from edge.faultpoint import FaultPoint, no_fault
 from edge.outbox_backlog import OutboxBacklog
 from edge.outbox_files import TrackFiles
 from edge.outbox_receipts import Receipts
-from edge.outbox_store import Store
+from edge.outbox_store import DiskFull, Store
 from edge.outbox_types import (
     Applied,
     KnownPress,
     KnownTrack,
     OutboxError,
-    PendingEvent,
-    PendingTrack,
     Room,
     TrackState,
     Waiting,
 )
 from edge.plan import OpenTrack, PlannedTrack
 from edge.wire import EventData, PressData, Receipt, Reply, ShiftData, Stamp, TrackData, TrackLostData
-from edge.wire import decode as wire_decode
-from edge.wire import encode as wire_encode
 
 __all__ = [
     "Applied",
@@ -37,14 +34,13 @@ __all__ = [
     "KnownTrack",
     "Outbox",
     "OutboxError",
-    "PendingEvent",
-    "PendingTrack",
     "Room",
     "TrackState",
     "Waiting",
 ]
 
 _REQUESTS_KEPT = 10_000
+_GONE = "its file is gone from the disk of the box, which was full or is failing"
 _NO_ROOM = "dropped before delivery: the disk of the box was full"
 
 
@@ -115,7 +111,7 @@ class Outbox:
                 raise OutboxError(f"press {press_id} is recorded already; every press needs an id of its own")
             seq = self._events.add(data, data.stamp.wall_ns, event_id=press_id)
             self._db.execute(
-                "insert into press values (?, ?, ?, ?, 0)", [seq, press_id, wire_encode(data), data.bounces]
+                "insert into press values (?, ?, ?, ?, 0)", [seq, press_id, wire.encode(data), data.bounces]
             )
             if plan is not None:
                 rows.insert_track(self._db, plan, data.stamp, seq)
@@ -140,7 +136,7 @@ class Outbox:
         def work() -> int:
             self._db.execute("replace into shift values (?, ?)", [data.button, data.employee])
             if reply is not None:
-                self._remember(reply.id, None, wire_encode(reply))
+                self._remember(reply.id, None, wire.encode(reply))
             return self._events.add(data, data.stamp.wall_ns)
 
         return self._store.write("shift", work)
@@ -155,7 +151,7 @@ class Outbox:
         def work() -> None:
             rows.insert_track(self._db, plan, stamp, self.last_seq())
             if reply is not None:
-                self._remember(reply.id, None, wire_encode(reply))
+                self._remember(reply.id, None, wire.encode(reply))
 
         self._store.write("track", work)
 
@@ -170,7 +166,7 @@ class Outbox:
                 return None
             self._db.execute(
                 "update track set state = ?, path = ?, bytes = ?, manifest = ? where id = ?",
-                [TrackState.FINISHED, path.name, manifest.bytes, wire_encode(manifest), manifest.track],
+                [TrackState.FINISHED, path.name, manifest.bytes, wire.encode(manifest), manifest.track],
             )
             return self._events.add(manifest, wall_ns)
 
@@ -196,12 +192,12 @@ class Outbox:
         row = self._db.execute("select reply from request where id = ?", [command_id]).fetchone()
         if row is None or row[0] is None:
             return None
-        reply: Reply = wire_decode(row[0], Reply)
+        reply: Reply = wire.decode(row[0], Reply)
         return reply
 
     def remember_reply(self, reply: Reply) -> None:
         """Remember the reply to a command that changed nothing else here."""
-        self._store.write("note", lambda: self._remember(reply.id, None, wire_encode(reply)))
+        self._store.write("note", lambda: self._remember(reply.id, None, wire.encode(reply)))
 
     def open_tracks(self) -> list[OpenTrack]:
         """The promised tracks that are not finished, newest press first; with the pre-roll whose file is there."""
@@ -211,7 +207,7 @@ class Outbox:
         tracks = []
         for plan_json, stamp_json in found:
             plan = msgspec.json.decode(plan_json, type=PlannedTrack)
-            tracks.append(OpenTrack(plan, wire_decode(stamp_json, Stamp), self.files.pre_roll(plan.track)))
+            tracks.append(OpenTrack(plan, wire.decode(stamp_json, Stamp), self.files.pre_roll(plan.track)))
         return tracks
 
     def press(self, press_id: str) -> KnownPress | None:
@@ -225,19 +221,6 @@ class Outbox:
     def track(self, track: str) -> KnownTrack | None:
         """One track of the last thousand, in any state."""
         return rows.track(self._db, track)
-
-    def pending_events(self, limit: int, exclude: Collection[str] = ()) -> list[PendingEvent]:
-        """The oldest events without receipt whose id is not in `exclude`, in order of seq."""
-        found = self._db.execute("select * from event order by seq limit ?", [limit + len(exclude)]).fetchall()
-        return [event for row in found if (event := PendingEvent(*row)).id not in exclude][:limit]
-
-    def pending_tracks(self, limit: int = 10) -> list[PendingTrack]:
-        """Finished tracks without receipt, newest press first."""
-        found = self._db.execute(
-            "select id, path, manifest from track where state = ? order by place desc limit ?",
-            [TrackState.FINISHED, limit],
-        ).fetchall()
-        return [self._receipts.pending(track, self.files.folder / name, manifest) for track, name, manifest in found]
 
     def apply_receipt(self, receipt: Receipt) -> Applied:
         """Take note of what the bridge has committed. Only a receipt with our own SHA-256 counts.
@@ -260,25 +243,36 @@ class Outbox:
     def make_room(self, free_bytes: int, wall_ns: int) -> Room:
         """Drop undelivered sound, oldest press first, until `free_bytes` are free on the disk; never a press.
 
-        Leftovers of delivered tracks go before. Each drop is an event, durable before its file goes.
+        Leftovers of delivered tracks go before. Each drop is an event, durable before its file goes wherever there is
+        room for the event. Tracks whose file is gone from the disk are told as lost, too.
         """
         before = self._free_bytes(self._folder)
         self.files.clean(self._files_wanted())
         dropped: list[str] = []
-        while self._free_bytes(self._folder) < free_bytes and (oldest := self._oldest_sound()) is not None:
-            self._store.write("room", partial(self._lose, oldest, _NO_ROOM, wall_ns))
-            self.files.remove(oldest)
-            dropped.append(oldest)
+        untold: list[str] = []
+        for track in self._finished():
+            if self.files.finished(track) is None:
+                untold.append(track)
+            elif self._free_bytes(self._folder) < free_bytes:
+                try:
+                    self._store.write("room", partial(self._lose, track, _NO_ROOM, wall_ns))
+                    dropped.append(track)
+                except DiskFull:
+                    # Not even the event has room: files go first. After a crash right here they are told as gone.
+                    untold.append(track)
+                self.files.remove(track)
+        for track in untold:
+            self._store.write("room", partial(self._lose, track, _GONE, wall_ns))
+        dropped += untold
         freed = self._free_bytes(self._folder) - before
         if self._free_bytes(self._folder) >= free_bytes:
             self._store.restore_ballast()
         return Room(max(0, freed), tuple(dropped))
 
-    def _oldest_sound(self) -> str | None:
-        row = self._db.execute(
-            "select id from track where state = ? order by place limit 1", [TrackState.FINISHED]
-        ).fetchone()
-        return None if row is None else str(row[0])
+    def _finished(self) -> list[str]:
+        """Undelivered sound, oldest press first."""
+        sql = "select id from track where state = ? order by place"
+        return [track for (track,) in self._db.execute(sql, [TrackState.FINISHED]).fetchall()]
 
     def _lose(self, track: str, reason: str, wall_ns: int) -> int:
         press, size = self._db.execute("select press, bytes from track where id = ?", [track]).fetchone()

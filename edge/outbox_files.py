@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from edge.durable import TEMPORARY
 from edge.faultpoint import FaultPoint
 
 PRE_ROLL = ".pre"
@@ -23,6 +24,11 @@ class TrackFiles:
         """The durable pre-roll of a track, None where there is none."""
         path = self.folder / (track + PRE_ROLL)
         return path if path.exists() else None
+
+    def finished(self, track: str) -> Path | None:
+        """The file of a finished track, None where it is gone."""
+        paths = (path for path in self.folder.glob(f"{track}.*") if path.suffix not in (PRE_ROLL, MANIFEST, TEMPORARY))
+        return next(paths, None)
 
     def remove(self, track: str, keep: str | None = None) -> None:
         """Remove the files of a track but the one named `keep`."""

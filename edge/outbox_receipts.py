@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlite_utils import Database
 
 from edge import wire
-from edge.outbox_types import Applied, PendingTrack, TrackState
+from edge.outbox_types import Applied, TrackState
 
 # How many delivered presses and ended tracks are kept for the local page and for commands about them.
 _KEPT = 1000
@@ -18,13 +16,6 @@ class Receipts:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-
-    def pending(self, track: str, path: Path, manifest_json: bytes) -> PendingTrack:
-        """A finished track and which of its chunks have no receipt."""
-        manifest: wire.TrackData = wire.decode(manifest_json, wire.TrackData)
-        known = {n for (n,) in self._db.execute("select n from chunk where track = ?", [track])}
-        missing = tuple(n for n in range(len(manifest.chunk_sha256)) if n not in known)
-        return PendingTrack(track, path, manifest, missing)
 
     def apply(self, receipt: wire.Receipt) -> Applied:
         """Apply one receipt; see `Outbox.apply_receipt`."""

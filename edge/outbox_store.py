@@ -19,6 +19,11 @@ from edge.outbox_types import OutboxError
 # Enough for a hundred presses after every other byte of the disk has been taken by somebody else.
 _BALLAST_BYTES = 4 * 1024 * 1024
 
+
+class DiskFull(OutboxError):
+    """The disk is full and the ballast is used up: nothing can be written."""
+
+
 _Result = TypeVar("_Result")
 
 
@@ -53,11 +58,11 @@ class Store:
             self._lock = -1
 
     def write(self, name: str, work: Callable[[], _Result]) -> _Result:
-        """Run `work` as one durable transaction between the fault points `outbox.<name>.…`."""
+        """Run `work` as one durable transaction between the fault points `outbox.<name>.…`; raises `DiskFull`."""
         try:
             result = self._attempt(name, work)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_FULL or not self._ballast.exists():
+        except DiskFull:
+            if not self._ballast.exists():
                 raise
             self._ballast.unlink()
             result = self._attempt(name, work)
@@ -77,9 +82,14 @@ class Store:
             os.close(descriptor)
 
     def _attempt(self, name: str, work: Callable[[], _Result]) -> _Result:
-        with self.db.atomic():
-            result = work()
-            self._fault(f"outbox.{name}.before_commit")
+        try:
+            with self.db.atomic():
+                result = work()
+                self._fault(f"outbox.{name}.before_commit")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise DiskFull(f"{self._ballast.parent}: the disk is full; free some of it") from error
+            raise
         return result
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from edge.plan import PlannedTrack
 from edge.wire import PressData, Stamp, TrackData
@@ -21,28 +20,6 @@ class TrackState(StrEnum):
     FINISHED = "finished"
     DELIVERED = "delivered"
     LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class PendingEvent:
-    """An event without receipt: publish `payload` on `topic` as it is. `track` is set for a manifest."""
-
-    seq: int
-    id: str
-    topic: str
-    payload: bytes
-    sha256: str
-    track: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PendingTrack:
-    """A finished track without receipt; `missing` are the chunks that have none either."""
-
-    id: str
-    path: Path
-    manifest: TrackData
-    missing: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edge.codec import Codec, encode
 from edge.plan import OpenTrack
 from edge.window import Sound, describe
@@ -56,16 +54,6 @@ def build(track: OpenTrack, sound: Sound, codec: Codec) -> tuple[bytes, TrackDat
 def chunks(data: bytes, chunk_bytes: int) -> list[bytes]:
     """The file in pieces of `chunk_bytes`, the last one shorter."""
     return [data[at : at + chunk_bytes] for at in range(0, len(data), chunk_bytes)]
-
-
-def read_chunk(path: Path, manifest: TrackData, n: int) -> bytes:
-    """Chunk `n` of a finished file; raises ValueError where the file does not hold what its manifest says."""
-    with path.open("rb") as file:
-        file.seek(n * manifest.chunk_bytes)
-        data = file.read(manifest.chunk_bytes)
-    if sha256(data) != manifest.chunk_sha256[n]:
-        raise ValueError(f"chunk {n} of {path} is not what was written; the disk is failing")
-    return data
 
 
 def _bounded(gaps: tuple[GapSpan, ...]) -> tuple[GapSpan, ...]:
