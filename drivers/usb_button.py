@@ -89,13 +89,15 @@ class UsbButton:
 
     def _open(self) -> InputDevice:
         device = self._opener(self._path)
-        missing = sorted(
-            self._key_names[code] for code in set(self._buttons) - set(device.capabilities().get(EV_KEY, []))
-        )
-        if missing:
-            name = device.name
+        try:
+            missing = set(self._buttons) - set(device.capabilities().get(EV_KEY, []))
+        except OSError as error:
             device.close()
-            raise DeviceLost(f"input device {self._path} ({name}) has no key {', '.join(missing)}; see 'earshot learn'")
+            raise DeviceLost(f"input device {self._path} went while it was opened: {error.strerror}") from error
+        if missing:
+            device.close()
+            names = ", ".join(sorted(self._key_names[code] for code in missing))
+            raise DeviceLost(f"input device {self._path} ({device.name}) has no key {names}; see 'earshot learn'")
         return device
 
     def _follow(self, device: InputDevice) -> None:

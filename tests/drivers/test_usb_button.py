@@ -1,5 +1,6 @@
 """Keys of input devices as buttons: with a fake device, and with the kernel's own where uinput is there."""
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -128,9 +129,21 @@ def test_edges_that_the_kernel_dropped_are_made_up_for(button, port, facts):
 def test_a_device_without_the_key_says_so(button, port, facts):
     device = port.plug(A)
     button.start(facts)
-    detail = facts.wait(2)[0].detail
-    assert "has no key KEY_B" in detail
+    assert "has no key KEY_B" in facts.wait_for_one(lambda fact: not fact.present).detail
     assert device.closed
+
+
+def test_a_device_that_goes_while_it_is_opened_is_tried_again(button, port, facts):
+    def gone():
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+    first = port.plug(A, B)
+    first.capabilities = gone
+    button.start(facts)
+    assert "went while it was opened" in facts.wait_for_one(lambda fact: not fact.present).detail
+    port.plug(A, B)
+    facts.wait_for_one(lambda fact: fact.present)
+    assert first.closed
 
 
 def test_a_key_that_does_not_exist_is_refused_at_once():

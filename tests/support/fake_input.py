@@ -76,6 +76,12 @@ class Facts:
             self.seen.append(fact)
             self._changed.notify_all()
 
+    def wait_for_one(self, wanted, timeout_s=5.0):
+        """Return the first fact that is `wanted`, however many others there are."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(map(wanted, self.seen)), timeout_s), self.seen
+            return next(filter(wanted, self.seen))
+
     def wait(self, count, timeout_s=5.0):
         """Return the facts when there are `count`; more is an error too."""
         with self._changed:
