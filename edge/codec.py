@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from edge.config import OPUS_RATES_HZ
+
 Codec = Literal["flac", "wav", "opus"]
 Samples = npt.NDArray[np.int16]
 
-OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
 _FORMATS: dict[Codec, tuple[str, str]] = {"flac": ("FLAC", "PCM_16"), "wav": ("WAV", "PCM_16"), "opus": ("OGG", "OPUS")}
 
 

@@ -14,6 +14,8 @@ from msgspec import Meta, Struct, field
 
 from edge.wire import Name, Trigger
 
+OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
+
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message names the key, the value and the remedy."""
@@ -226,6 +228,9 @@ def _problems(config: Config) -> list[str]:
     longest = max((w.before_s + w.after_s for w in config.tracks.windows.values()), default=0)
     if longest + config.tracks.tail_grace_s > config.ear.depth_s:
         found.append(f"ear.depth_s = {config.ear.depth_s} can't hold the longest window of {longest:g} s; raise it")
+    if config.tracks.codec == "opus" and config.ear.rate_hz not in OPUS_RATES_HZ:
+        rates = ", ".join(map(str, OPUS_RATES_HZ))
+        found.append(f'tracks.codec = "opus" can\'t hold ear.rate_hz = {config.ear.rate_hz}; it can: {rates}')
     if config.uplink.password and config.uplink.password_file:
         found.append("uplink: both password and password_file are set; keep one")
     if config.uplink.backoff_min_ms > config.uplink.backoff_max_ms:

@@ -36,6 +36,8 @@ COLUMNS = (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOM = "\ufeff"
 _END = b"\r\n"
+# More than one row can have.
+_TAIL_BYTES = 65536
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Row = Mapping[str, str]
@@ -62,8 +64,9 @@ class Journal:
             self._write(path, [row])
             return
         with path.open("r+b") as file:
-            content = file.read()
-            file.truncate(file.seek(content.rfind(_END) + len(_END)))
+            start = max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES)
+            file.seek(start)
+            file.truncate(file.seek(start + file.read().rfind(_END) + len(_END)))
             file.write(_line(row.values()).encode())
             file.flush()
             self._fault("journal.before_append_fsync")

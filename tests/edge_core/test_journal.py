@@ -103,6 +103,16 @@ def test_a_torn_last_line_is_cut_off_and_restored_from_the_outbox(journal, tmp_p
     assert ids(tmp_path) == {path.name: ["a", "c", "b"]}
 
 
+def test_a_long_month_goes_on_at_its_end(journal, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge.journal._TAIL_BYTES", 300)
+    for number in range(20):
+        journal.append(f"{number}", data(number))
+    path = tmp_path / "presses-2023-11.csv"
+    path.write_bytes(path.read_bytes()[:-3])
+    journal.append("next", data(20))
+    assert ids(tmp_path)[path.name] == [*map(str, range(19)), "next"]
+
+
 def repair_of(boot_id=BOOT_A):
     return TimeData(stamp=Stamp(boot_id=boot_id, mono_ns=10 * S, wall_ns=WALL, synced=True, uncertainty_ms=1))
 

@@ -5,12 +5,13 @@ import io
 import numpy as np
 import pytest
 import soundfile
-from box_parts import S, stamp
+from box_parts import S, config, stamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge import wire
-from edge.codec import OPUS_RATES_HZ, decode, encode
+from edge.codec import decode, encode
+from edge.config import OPUS_RATES_HZ, ConfigError
 from edge.durable import write_durable
 from edge.faultpoint import no_fault
 from edge.plan import OpenTrack, PlannedTrack, PreRoll
@@ -65,6 +66,11 @@ def test_opus_keeps_the_count_and_within_two_frames_the_place_of_the_samples(rat
 def test_opus_refuses_a_rate_that_it_cannot_hold():
     with pytest.raises(ValueError, match="44100 Hz, only 8000"):
         encode(noise(10), 44100, "opus")
+
+
+def test_such_a_rate_stops_the_start():
+    with pytest.raises(ConfigError, match=r"ear\.rate_hz = 44100"):
+        config(tracks={"codec": "opus"}, ear={"rate_hz": 44100})
 
 
 @pytest.mark.parametrize("samples", [noise(0), noise(5)[:, 0], noise(5).astype(np.float64)])
