@@ -45,6 +45,8 @@ from edge.wire import Reply
 from ringbuffer.audio_ring import AudioRing
 
 _WAIT_MAX_S = 0.5
+_ALIVE_NS = 1_000_000_000
+_DRAINED_MAX = 1000
 _log = logging.getLogger("earshot.box")
 
 
@@ -76,30 +78,40 @@ def run_box(config: Config, stop: threading.Event, overrides: Overrides | None =
     mailbox: Mailbox[BoxFact] = Mailbox()
     with ExitStack() as parts:
         box = _build(config, clock, mailbox, given, parts)
-        web = None
-        if config.web.enabled:
-            web = LocalWeb(config, mailbox.put, clock.mono_ns, mailbox.die)
-            parts.callback(web.close)
-            web.start()
-        for button in (given.buttons or (lambda: make_buttons(config.buttons)))():
-            parts.callback(button.close)
-            button.start(mailbox.put)
         parts.callback(mailbox.close)
-        parts.callback(notify.stopping)
-        box.tick(clock.mono_ns())
-        notify.ready(f"{config.box.site}/{config.box.name}")
-        given.on_ready(web)
-        _loop(box, clock, mailbox, notify, stop)
+        with ExitStack() as rim:
+            web = None
+            if config.web.enabled:
+                web = LocalWeb(config, mailbox.put, clock.mono_ns, mailbox.die)
+                rim.callback(web.close)
+                web.start()
+            for button in (given.buttons or (lambda: make_buttons(config.buttons)))():
+                rim.callback(button.close)
+                button.start(mailbox.put)
+            rim.callback(notify.stopping)
+            box.tick(clock.mono_ns())
+            notify.ready(f"{config.box.site}/{config.box.name}")
+            given.on_ready(web)
+            _loop(box, clock, mailbox, notify, stop)
+        # The rim is closed; a press that it had put is taken before the rest stops.
+        for _ in range(_DRAINED_MAX):
+            if (fact := mailbox.get(0)) is None:
+                break
+            box.handle(fact, clock.mono_ns())
 
 
 def _loop(box: Box, clock: Clock, mailbox: Mailbox[BoxFact], notify: Notify, stop: threading.Event) -> None:
+    alive_due_ns = 0
     while not stop.is_set():
         wait_s = (box.next_deadline_ns() - clock.mono_ns()) / 1e9
         fact = mailbox.get(min(wait_s, _WAIT_MAX_S))
         if fact is not None:
             box.handle(fact, clock.mono_ns())
-        box.tick(clock.mono_ns())
-        notify.alive()
+        now_ns = clock.mono_ns()
+        box.tick(now_ns)
+        if now_ns >= alive_due_ns:
+            alive_due_ns = now_ns + _ALIVE_NS
+            notify.alive()
 
 
 def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overrides, parts: ExitStack) -> Box:

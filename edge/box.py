@@ -70,6 +70,7 @@ class Box:
 
     def start(self, *, version: str, config_sha256: str, session: int) -> None:
         """Take up what an earlier process left, and say that a new one has started."""
+        self._recorder.make_room(self._config.tracks.disk_reserve_bytes)
         open_tracks = self._recorder.resume()
         at = stamp(self._clock, self._clock.mono_ns())
         boot = BootData(

@@ -10,6 +10,7 @@ import json
 import typing
 from collections.abc import Iterator
 from enum import Enum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -109,8 +110,8 @@ def _nested(path: str, item: Any) -> Iterator[str]:
 def _literal(value: Any) -> str:
     if isinstance(value, Enum):
         return json.dumps(str(value.value))
-    # JSON's strings, numbers and truth values are TOML's too.
-    return json.dumps(value, ensure_ascii=False)
+    # JSON's strings, numbers and truth values are TOML's too, but for DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _tables(path: str, cls: type[Struct]) -> Iterator[tuple[str, type[Struct]]]:
@@ -131,6 +132,7 @@ def _tables(path: str, cls: type[Struct]) -> Iterator[tuple[str, type[Struct]]]:
         yield from _tables(f"{name}.", inner)
 
 
+@cache
 def _hints(cls: type[Struct]) -> dict[str, Any]:
     return typing.get_type_hints(cls, include_extras=True)
 

@@ -25,6 +25,8 @@ from edge.session import Session
 from edge.wire import PressData, Reply, ShiftData, Stamp
 
 _RETRY_NS = 10_000_000_000
+# For a track that did not fit; a quarter of an hour of mono FLAC, far above any window.
+_TRACK_ROOM_BYTES = 16 * 1024 * 1024
 # A crash can only have kept the last press out of the journal; a full disk more of them.
 _RESTORED = 1000
 
@@ -161,7 +163,7 @@ class Recorder:
             self._tell_person(fact.track)
             self._track_done(fact.track)
             return
-        dropped = self.make_room(2 * self._disk_reserve_bytes)
+        dropped = self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES)
         self._retries[fact.track] = now_ns if dropped else now_ns + _RETRY_NS
 
     def make_room(self, free_bytes: int) -> bool:
