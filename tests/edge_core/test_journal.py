@@ -161,6 +161,21 @@ def test_a_crash_during_repair_loses_no_row_and_the_next_repair_leaves_each_once
     assert ids(tmp_path) == {"presses-1970-01.csv": ["other"], "presses-2023-11.csv": ["early", "sure"]}
 
 
+def test_a_row_in_two_months_after_a_crash_is_the_dated_one_for_any_later_repair(tmp_path):
+    def fault(name):
+        if name == "journal.after_folder_fsync":
+            raise Crash
+
+    calm = Journal(tmp_path, "", zone=UTC)
+    calm.append("early", data(5 * S, wall_ns=0, synced=False))
+    calm.append("sure", data(7 * S, wall_ns=WALL + 100 * S))
+    with pytest.raises(Crash):
+        Journal(tmp_path, "", zone=UTC, fault=fault).repair(repair_of())
+    assert [found.count("early") for found in ids(tmp_path).values()] == [1, 1]
+    calm.repair(repair_of("c" * 32))
+    assert ids(tmp_path) == {"presses-2023-11.csv": ["early", "sure"]}
+
+
 def test_the_time_zone_of_the_machine_is_the_default(tmp_path):
     Journal(tmp_path, "").append("a", data())
     assert stamp(0).wall_ns == WALL
