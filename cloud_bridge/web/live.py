@@ -149,7 +149,7 @@ async def _events(
             changed = await feed.wait_beyond(last, services.settings.live_ping_s)
             # A stream outlives many requests: a session that was ended must not go on listening.
             if time.monotonic() - checked_s >= services.settings.live_ping_s:
-                if await asyncio.to_thread(look_up, services, token) is None:
+                if await asyncio.to_thread(look_up, services, token, prolong=False) is None:
                     return
                 checked_s = time.monotonic()
             if not changed:

@@ -75,8 +75,8 @@ def address_of(connection: AnyConnection) -> str:
     return connection.client.host if connection.client else "unknown"
 
 
-def look_up(services: Services, token: str) -> Visitor | None:
-    """The visitor of a cookie's value; prolongs the session, at most once a minute."""
+def look_up(services: Services, token: str, *, prolong: bool) -> Visitor | None:
+    """The visitor of a cookie's value. `prolong`: a person did this, the session lasts longer (once a minute)."""
     now_ns = services.now_ns()
     session = users.get_session(services.store, users.session_key(token), now_ns)
     if session is None or session.user is None:
@@ -84,7 +84,7 @@ def look_up(services: Services, token: str) -> Visitor | None:
     user = users.user(services.store, session.user)
     if user is None or user.disabled:
         return None
-    if now_ns - session.seen_ns >= _TOUCH_NS:
+    if prolong and now_ns - session.seen_ns >= _TOUCH_NS:
         users.touch_session(services.store, session.key, now_ns, _expiry_ns(services, now_ns, session.created_ns))
     return Visitor(user, session)
 
@@ -149,7 +149,11 @@ class SessionAuthentication(AbstractAuthenticationMiddleware):
         """Look the session up in the database, off the event loop."""
         services = services_of(connection)
         token = connection.cookies.get(cookie_name(services))
-        visitor = await asyncio.to_thread(look_up, services, token) if token else None
+        if not token:
+            return AuthenticationResult(user=None, auth=None)
+        # A page that refreshes itself must not keep a session alive that nobody uses.
+        by_itself = connection.scope.get("method") == "GET" and "hx-request" in connection.headers
+        visitor = await asyncio.to_thread(look_up, services, token, prolong=not by_itself)
         return AuthenticationResult(user=visitor, auth=None)
 
 

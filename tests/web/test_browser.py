@@ -141,6 +141,7 @@ def test_an_open_press_gets_its_sound_when_it_comes(page, world):
     world.sound(press, track, seconds=4)
     expect(page.locator(".player.ready")).to_be_visible()
     expect(page.locator("#press-state")).to_have_text("Complete")
+    page.wait_for_selector(".wave-canvas canvas")
 
 
 def test_the_sound_plays_and_the_marks_stand_where_they_belong(page, world):

@@ -108,6 +108,13 @@ def test_a_session_ends_by_itself_when_it_is_not_used(client, clock):
     assert client.get("/presses").status_code == 303
 
 
+def test_a_page_that_refreshes_itself_keeps_no_session_alive(client, clock):
+    for _ in range(3):
+        clock.forward(SETTINGS.session_hours * 3600 / 3 + 1)
+        response = client.get("/boxes", headers={"hx-request": "true"})
+    assert (response.status_code, response.headers["hx-redirect"]) == (401, "/login")
+
+
 def test_a_disabled_account_is_out_at_once(client, world):
     with world.store.write() as connection:
         connection.execute(tables.user.update().values(disabled=True))

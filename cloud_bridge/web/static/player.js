@@ -46,7 +46,8 @@ async function draw(player, audio, duration) {
     barRadius: 2,
     dragToSeek: true,
     hideScrollbar: true,
-    cspNonce: player.dataset.nonce,
+    // The document's own: a part that was fetched later brings the nonce of an answer that rules nothing here.
+    cspNonce: document.querySelector("meta[name=style-nonce]").content,
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
     wave.setOptions({ waveColor: colour("--wave"), progressColor: colour("--brand"), cursorColor: colour("--ink") }),
