@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from real_run import Run
 
 from demo.chain import memory_folder
 
@@ -13,3 +14,16 @@ def memory_path():
     folder = memory_folder()
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """A finished run of real processes, which are still there."""
+    memory = memory_folder()
+    made = Run(tmp_path_factory.mktemp("chain"), memory)
+    try:
+        made.make()
+        yield made
+    finally:
+        made.chain.stop()
+        shutil.rmtree(memory)

@@ -20,7 +20,7 @@ def encoded(samples, form, subtype):
 
 
 def test_finds_any_quarter_of_a_second(sound):
-    for start in range(0, len(sound) - 4000, 3777):
+    for start in range(0, len(sound) - 4000, 1777):
         assert marked_frames(sound[start : start + 4000])
 
 
@@ -41,7 +41,7 @@ def test_finds_bare_samples_inside_other_bytes(sound, order, before):
 @pytest.mark.parametrize(("form", "subtype"), [("FLAC", "PCM_16"), ("WAV", "PCM_16"), ("OGG", "OPUS")])
 def test_finds_it_inside_sound_files_behind_a_foreign_head(sound, form, subtype):
     found = search(b"{json head}" + encoded(sound, form, subtype), "leak")
-    assert any(find.decoded is not None for find in found)
+    assert any(find.is_file for find in found)
 
 
 def test_finds_nothing_in_other_sound_text_and_noise():

@@ -15,7 +15,7 @@ from demo.processes import Child
 VARIABLE = "EARSHOT_FAULT"
 POLL_S = 0.02
 # A fault point that was not passed in this time is not reached by this load; the process is then killed all the same.
-REACH_S = 8.0
+REACH_S = 20.0
 RANDOM_KILL_S = (0.3, 3.0)
 NTH_MAX = 3
 CRASHES_MAX = 5

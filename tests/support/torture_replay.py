@@ -26,8 +26,8 @@ def undisturbed_copy(database: Path, blobs: Path, folder: Path, memory: Path) ->
     try:
         chain.broker.start()
         chain.bridge.start()
-        with Listener(chain.broker, "observer") as ready, Listener(chain.broker, box_user(SITE, BOX), (BRIDGE_STATE_TOPIC,)) as box:
-            ready.wait_for(lambda message: message.topic.endswith("bridge/state") and b"true" in message.payload, 30)
+        with Listener(chain.broker, box_user(SITE, BOX), (BRIDGE_STATE_TOPIC,)) as box:
+            box.wait_for(lambda message: b"true" in message.payload, 30)
             for payload in payloads:
                 data = decode_event(payload).data
                 is_track = isinstance(data, TrackData)

@@ -12,19 +12,21 @@ import numpy as np
 import soundfile
 
 RATE_HZ = 16000
-CODE_FRAMES = 2048
+# Shorter than a slot of the ring, so that a copy of the ring with its headers in between is found as well.
+CODE_FRAMES = 256
 _CODE = np.random.default_rng(7).choice([-1.0, 1.0], CODE_FRAMES)
 _CODE_SPECTRUM = np.conj(np.fft.rfft(_CODE))
-_CHIP = 400
-# Correlation of the code with other sound of as many frames: zero mean, deviation 1/sqrt(CODE_FRAMES) = 0.022.
-THRESHOLD = 0.2
+_CHIP = 500
+_NOISE = 300
+# Correlation of the code with other sound of as many frames: zero mean, deviation 1/sqrt(CODE_FRAMES) = 0.06.
+THRESHOLD = 0.4
 _HEADS = (b"fLaC", b"RIFF", b"OggS")
 
 
 def watermarked(seconds: float, seed: int = 1) -> np.ndarray:
     """int16 mono at `RATE_HZ`; no stretch of it occurs twice."""
     frames = round(seconds * RATE_HZ)
-    noise = np.random.default_rng(seed).normal(0, 600, frames)
+    noise = np.random.default_rng(seed).normal(0, _NOISE, frames)
     code = np.resize(_CODE, frames) * _CHIP
     return np.round(noise + code).astype(np.int16)
 
@@ -50,10 +52,11 @@ def marked_frames(samples: np.ndarray) -> int:
 
 @dataclass(frozen=True)
 class Find:
-    """Marked sound in a piece of bytes. `decoded` holds the samples when it was a sound file, else it was bare PCM."""
+    """Marked sound in a piece of bytes: bare PCM, or what an embedded sound file decodes to (`is_file`)."""
 
     where: str
-    decoded: np.ndarray | None
+    samples: np.ndarray
+    is_file: bool
 
 
 def search(content: bytes, where: str) -> list[Find]:
@@ -61,15 +64,16 @@ def search(content: bytes, where: str) -> list[Find]:
     found = []
     for shift in (0, 1):
         for order in ("<i2", ">i2"):
-            usable = (len(content) - shift) // 2 * 2
-            if usable and marked_frames(np.frombuffer(content, order, usable // 2, shift)):
-                found.append(Find(f"{where}: PCM {order} at byte {shift}", None))
+            usable = max(len(content) - shift, 0) // 2 * 2
+            samples = np.frombuffer(content, order, usable // 2, shift) if usable else np.zeros(0, np.int16)
+            if usable and marked_frames(samples):
+                found.append(Find(f"{where}: PCM {order} at byte {shift}", samples.astype(np.int16), is_file=False))
     for head in _HEADS:
         at = content.find(head)
         while at >= 0:
             decoded = _decode(content[at:])
             if decoded is not None and marked_frames(decoded):
-                found.append(Find(f"{where}: {head.decode()} at byte {at}", decoded))
+                found.append(Find(f"{where}: {head.decode()} at byte {at}", decoded, is_file=True))
             at = content.find(head, at + 1)
     return found
 
