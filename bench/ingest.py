@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-import tempfile
-from pathlib import Path
 
 import soundfile
-from tests.support.postgres import running_postgres
 
 from bench import bare
 from bench.figure import Figure
 from bench.load import Generator, Load, presses, tracks
 from bench.sound import RATE_HZ, speech_like
 from bench.workers import private_broker, running_workers
+from tests.support.postgres import running_postgres
 
 EVENTS = 5000
 BOXES = 20
@@ -27,11 +25,13 @@ def run() -> list[Figure]:
     samples = speech_like(30)
     soundfile.write(audio, samples, RATE_HZ, format="WAV", subtype="PCM_16")
     figures = []
-    with tempfile.TemporaryDirectory() as home, running_postgres(Path(home)) as postgres:
+    with running_postgres(fsync=True) as postgres:
         for name in ("SQLite", "PostgreSQL"):
             for workers in (1, 2):
                 with private_broker() as (broker, folder):
-                    url = f"sqlite:///{folder / 'bridge.db'}" if name == "SQLite" else postgres.new_database()
+                    url = (
+                        f"sqlite:///{folder / 'bridge.db'}" if name == "SQLite" else postgres.create(f"bench{workers}")
+                    )
                     floor_events = _floor(broker, presses(BOXES, EVENTS // BOXES))
                     sound = tracks(TRACKS, audio.getvalue(), len(samples), RATE_HZ)
                     floor_sound = _floor(broker, sound)

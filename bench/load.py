@@ -170,9 +170,8 @@ class Generator:
             if not self._changed.wait_for(
                 lambda: len(self._events) >= load.events and len(self._tracks) >= load.tracks, bare.TIMEOUT_S
             ):
-                raise TimeoutError(
-                    f"receipts for {len(self._events)} of {load.events} events, {len(self._tracks)} of {load.tracks} tracks"
-                )
+                events = f"{len(self._events)} of {load.events} events"
+                raise TimeoutError(f"receipts came for {events}, {len(self._tracks)} of {load.tracks} tracks")
         return time.monotonic() - begin
 
     def close(self) -> None:

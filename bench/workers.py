@@ -15,6 +15,9 @@ from demo.broker import BRIDGE_USER, Broker, box_user
 from demo.chain import earshot_command, toml
 from demo.processes import Child
 
+START_TIMEOUT_S = 60.0
+SUBSCRIBE_S = 1.0
+
 
 @contextmanager
 def private_broker() -> Iterator[tuple[Broker, Path]]:
@@ -55,10 +58,20 @@ def running_workers(broker: Broker, folder: Path, database_url: str, count: int)
             worker = Child(f"worker-{n}", [command, "bridge", "ingest", "--config", config], folder / f"worker-{n}.log")
             worker.start()
             workers.append(worker)
-        time.sleep(4)
-        for worker in workers:
-            worker.require_running()
+        _await_connected(folder / "broker" / "mosquitto.log", workers)
         yield workers
     finally:
         for worker in workers:
             worker.stop()
+
+
+def _await_connected(broker_log: Path, workers: list[Child]) -> None:
+    """What is published before the last worker has subscribed would reach nobody."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while broker_log.read_text("utf-8", "replace").count("as earshot-bridge-") < len(workers):
+        for worker in workers:
+            worker.require_running()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(workers)} workers did not connect within {START_TIMEOUT_S} s")
+        time.sleep(0.1)
+    time.sleep(SUBSCRIBE_S)

@@ -22,8 +22,11 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def running_postgres() -> Iterator["Server"]:
-    """A running server; as root it runs as Debian's user postgres, because it refuses to be root."""
+def running_postgres(*, fsync: bool = False) -> Iterator["Server"]:
+    """A running server; as root it runs as Debian's user postgres, because it refuses to be root.
+
+    Without `fsync`: tests prove logic, and the machine does not lose power while they run. Benchmarks want it.
+    """
     binaries = programs()
     if binaries is None:
         raise FileNotFoundError("PostgreSQL is not installed (Debian: postgresql)")
@@ -46,8 +49,8 @@ def running_postgres() -> Iterator["Server"]:
 
     try:
         run("initdb", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", f"--username={user}")
-        # No fsync: these tests prove logic, and the machine does not lose power while they run.
-        options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=40 -c deadlock_timeout=100ms"
+        durable = "on" if fsync else "off"
+        options = f"-k {folder} -c listen_addresses= -c fsync={durable} -c max_connections=40 -c deadlock_timeout=100ms"
         run("pg_ctl", "start", "-w", "-l", str(folder / "log"), "-o", options)
         try:
             yield Server(folder, user)
