@@ -23,12 +23,14 @@ from edge.wire import Name, Strict, Text
 
 _FOLDER = Path(__file__).parent
 _BODY_BYTES_MAX = 16 * 1024
+_LANGUAGE_COOKIE = "earshot_lang"
 _FORM = "application/x-www-form-urlencoded"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self';"
     " img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # "no-referrer" would make browsers send "Origin: null" with our own forms.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
 
@@ -160,7 +162,7 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int]) -> Litest
     @get("/")
     async def page(request: AnyRequest) -> Template:
         check(request)
-        language = choose(request.query_params.get("lang"), request.headers.get("accept-language", ""))
+        language = language_of(request)
         texts = catalogue(language)
         context = {
             "t": texts,
@@ -174,11 +176,14 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int]) -> Litest
             "needs_token": not authorized(request, None),
             "request_id": lambda: secrets.token_hex(16),
         }
-        return Template("panel.html", context=context)
+        response = Template("panel.html", context=context)
+        if "lang" in request.query_params:
+            response.set_cookie(_LANGUAGE_COOKIE, language, samesite="strict", max_age=365 * 86400)
+        return response
 
     def answer(request: AnyRequest, reply: _Answer) -> Response[Any]:
         if is_form(request) and reply.status != 421:
-            language = choose(None, request.headers.get("accept-language", ""))
+            language = language_of(request)
             context = {"t": catalogue(language), "language": language, "reason": reply.reason}
             return Template("refused.html", context=context, status_code=reply.status)
         return Response({"error": reply.reason}, status_code=reply.status, media_type=MediaType.JSON)
@@ -207,6 +212,12 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int]) -> Litest
 def is_form(request: AnyRequest) -> bool:
     """Whether a page's form was sent, which wants a page as the answer."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+
+
+def language_of(request: AnyRequest) -> str:
+    """The language that was chosen, now or before, else the browser's."""
+    chosen = request.query_params.get("lang") or request.cookies.get(_LANGUAGE_COOKIE)
+    return choose(chosen, request.headers.get("accept-language", ""))
 
 
 def back(query: str) -> Response[Any]:

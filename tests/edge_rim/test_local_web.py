@@ -6,66 +6,15 @@ from urllib.parse import urlencode
 
 import pytest
 from web_client import WebClient
+from web_main import TOKEN, Main, serve
 
 from drivers.contract import Source
 from edge.config import ConfigError, decode
 from edge.local_web import LocalWeb, Panel
-from edge.requests import Done, PressRequest, Refused, ShiftRequest
 from edge.web.guard import host_is_ours, origin_is_ours, own_names
 from edge.web.words import LANGUAGES, catalogue, choose
 
-TOKEN = "right horse battery"
 FORM = "application/x-www-form-urlencoded"
-STATE = {
-    "connected": True,
-    "bridge_online": False,
-    "shifts": {"kok": "<b>Анна</b>"},
-    "presses": [
-        {"wall_ns": 1, "trigger": "incident", "employee": None, "button": "red", "track_state": "open"},
-        {"wall_ns": 1, "trigger": "sale", "employee": "x", "button": "red", "track_state": None},
-    ],
-    "health": {
-        "ear": {"running": True, "rms_dbfs": -31.2, "simulated": True},
-        "events_waiting": 3,
-        "tracks_waiting": 1,
-        "faults": ["<script>alert(1)</script>"],
-    },
-}
-
-
-class Main:
-    """The main thread's side: answers at once, or not at all."""
-
-    def __init__(self):
-        self.requests = []
-        self.silent = False
-        self.died = []
-
-    def ask(self, request):
-        self.requests.append(request)
-        if self.silent:
-            return
-        if isinstance(request, PressRequest):
-            known = request.fact.button == "red"
-            request.answer.set_result(Done("ab" * 16, repeated=False) if known else Refused("button is not configured"))
-        elif isinstance(request, ShiftRequest):
-            request.answer.set_result(None if request.fact.button == "kok" else Refused("not shared"))
-        else:
-            request.answer.set_result(STATE)
-
-
-def serve(main, token=TOKEN):
-    tree = {
-        "box": {"site": "s", "name": "b", "place": 'A "quoted" <counter>'},
-        "web": {"port": 0, "token": token},
-        "buttons": [
-            {"name": "red", "driver": "virtual", "trigger": "incident"},
-            {"name": "kok", "driver": "virtual", "trigger": "appeal", "shared": True},
-        ],
-    }
-    web = LocalWeb(decode(tree, "test"), main.ask, lambda: 42, lambda *what: main.died.append(what))
-    web.start()
-    return web
 
 
 @pytest.fixture(scope="module")
