@@ -156,6 +156,9 @@ class _Demo:
                 self._require_all_running()
                 time.sleep(_FRAME_S)
                 live.update(self._picture(keys=False), refresh=True)
+        if not self._console.is_terminal:
+            # Off a terminal rich leaves its last line open; what follows stands on a line of its own.
+            self._console.print()
         chain = self._chain
         with self._observer.lock:
             return judge(self.acknowledged, Ledger(chain.database, chain.blobs), self._observer.journeys, truth)
