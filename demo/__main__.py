@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import signal
 import sys
@@ -204,7 +205,7 @@ def _heard_s(chain: Chain) -> float:
 @contextmanager
 def _run_folder(*, keep: bool, console: Console) -> Iterator[Path]:
     HOME.mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="run-", dir=HOME))
+    folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=HOME))
     try:
         yield folder
     finally:

@@ -26,6 +26,7 @@ class StoredPress:
     request_id: str | None
     track: str | None
     mono_ns: int
+    stamp_uncertainty_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,9 @@ class Ledger:
     def presses(self) -> list[StoredPress]:
         """All presses, in order of their monotonic time."""
         with self._connect() as connection:
-            rows = connection.execute("SELECT id, request_id, track, mono_ns FROM press ORDER BY mono_ns")
+            rows = connection.execute(
+                "SELECT id, request_id, track, mono_ns, stamp_uncertainty_ms FROM press ORDER BY mono_ns"
+            )
             return [StoredPress(*row) for row in rows]
 
     def tracks(self) -> dict[str, StoredTrack]:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from demo.alignment import WrongSoundError, align_error_ms
-from demo.ledger import Ledger, StoredTrack
+from demo.ledger import Ledger, StoredPress, StoredTrack
 from demo.locate import Source
 from demo.observer import Journey
 
@@ -78,9 +78,9 @@ def judge(
         row = stored.get(press)
         track = tracks.get(row.track) if row is not None and row.track is not None else None
         problem = "never reached the bridge" if row is None else _problem(track)
-        if problem is None and track is not None and truth is not None:
+        if problem is None and row is not None and track is not None and truth is not None:
             try:
-                errors_ms.append(_checked_error_ms(track, truth))
+                errors_ms.append(_checked_error_ms(row, track, truth))
             except (WrongSoundError, ValueError) as error:
                 problem = str(error)
         if problem is None:
@@ -118,9 +118,10 @@ def _problem(track: StoredTrack | None) -> str | None:
     return None
 
 
-def _checked_error_ms(track: StoredTrack, truth: Truth) -> float:
+def _checked_error_ms(press: StoredPress, track: StoredTrack, truth: Truth) -> float:
     error_ms = align_error_ms(track, truth.source, truth.origin_ns)
-    claimed_ms = track.manifest.align_error_ms if track.manifest is not None else 0.0
+    # The press's own stamp is the truth here, so what it may be off by does not excuse the track.
+    claimed_ms = track.manifest.align_error_ms - press.stamp_uncertainty_ms if track.manifest is not None else 0.0
     if abs(error_ms) > claimed_ms:
         raise WrongSoundError(f"track {track.id} is {error_ms:.3f} ms off, but claims at most {claimed_ms:.3f} ms")
     return error_ms

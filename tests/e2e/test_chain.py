@@ -37,7 +37,7 @@ def test_the_events_say_who_pressed_what(run):
 
 def test_the_sound_is_the_source_at_the_moment_of_the_press(run):
     source = Source.read(run.wav)
-    uncertainty_ms = 100.0
+    uncertainty_ms = {press.id: press.stamp_uncertainty_ms for press in run.ledger.presses()}
     for track in run.ledger.tracks().values():
         manifest = track.manifest
         assert not manifest.gaps
@@ -46,7 +46,7 @@ def test_the_sound_is_the_source_at_the_moment_of_the_press(run):
         assert manifest.frames == round((BEFORE_S + AFTER_S) * RATE_HZ)
         error_ms = abs(align_error_ms(track, source, run.origin))
         assert error_ms <= 1.0
-        assert error_ms <= manifest.align_error_ms - uncertainty_ms
+        assert error_ms <= manifest.align_error_ms - uncertainty_ms[track.press]
 
 
 def test_what_the_bridge_holds_is_what_crossed_the_broker(run):
