@@ -12,6 +12,8 @@ from pathlib import Path
 from bench.sound import RATE_HZ, speech_like
 from demo.chain import Chain, Settings, memory_folder
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 @contextmanager
 def prepared_chain(before_s: float, after_s: float, depth_s: int = 600, codec: str = "flac") -> Iterator[Chain]:
