@@ -120,6 +120,9 @@ class _Demo:
     def interact(self) -> None:
         """Show the picture and press what is asked for, until q or Ctrl-C."""
         due_s = time.monotonic() + self._before_s
+        if not self._console.is_terminal:
+            # There the picture is drawn only at the end.
+            self._console.print(self._picture(keys=False))
         with pressed_keys() as keys, Live(console=self._console, auto_refresh=False, screen=keys.there) as live:
             while True:
                 for key in keys.read(_FRAME_S):
