@@ -103,6 +103,9 @@ class BrokerLink:
         client.on_subscribe = self._granted
         client.on_disconnect = self._disconnected
         client.on_message = self._message
+        # With this hook set, publishing and acknowledging leave the writing to the loop's thread. Two threads would mix
+        # the rest of a packet that the socket took in part with the beginning of the next one.
+        client.on_socket_register_write = _leave_to_loop
         connect(client, broker, receive_maximum)
         self._client = client
         self._thread = threading.Thread(target=self._loop, name="mqtt", daemon=True)
@@ -154,6 +157,8 @@ class BrokerLink:
 
     def _loop(self) -> None:
         try:
+            # Only loop() opens the wake-up for what other threads queue; else that waits for the next packet.
+            self._client.loop(0)
             self._client.loop_forever(retry_first_connection=True)
         finally:
             if not self._stopping.is_set():
@@ -232,6 +237,10 @@ class BrokerLink:
 
     def _state(self, *, online: bool) -> bytes:
         return wire.encode(wire.BridgeState(online=online, worker=self.worker))
+
+
+def _leave_to_loop(_client: Client, _data: object, _socket: Any) -> None:
+    """The loop's thread looks for what is to be written by itself."""
 
 
 def _send_at_once(_client: Client, _data: object, sock: Any) -> None:
