@@ -144,6 +144,8 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
     def on_command(payload: bytes, now_ns: int) -> Reply | None:
         return commands.answer(payload, now_ns)
 
+    # On a full disk nothing at all could be written before this.
+    outbox.make_room(config.tracks.disk_reserve_bytes, clock.wall_ns())
     session = outbox.next_session()
     link = Link(
         config,

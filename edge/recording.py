@@ -20,6 +20,7 @@ from edge.clock import Clock, stamp
 from edge.cutter import PreRollSaved, TrackFailed, TrackFinished
 from edge.faults import FaultBook, clean
 from edge.outbox import Outbox, TrackState
+from edge.outbox_store import DiskFull
 from edge.plan import OpenTrack, PlannedTrack
 from edge.session import Session
 from edge.wire import PressData, Reply, ShiftData, Stamp
@@ -152,14 +153,14 @@ class Recorder:
 
     def track_finished(self, fact: TrackFinished) -> None:
         """The file is durable; now the outbox takes it over."""
-        self._outbox.finish_track(fact.path, fact.manifest, self._clock.wall_ns())
+        self._durably(lambda: self._outbox.finish_track(fact.path, fact.manifest, self._clock.wall_ns()))
         self._tell_person(fact.track)
         self._track_done(fact.track)
 
     def track_failed(self, fact: TrackFailed, now_ns: int) -> None:
         """Without a file: make room and try again where that is the reason, else say that the track is lost."""
         if not fact.disk_full:
-            self._outbox.lose_track(fact.track, clean(fact.reason), self._clock.wall_ns())
+            self._durably(lambda: self._outbox.lose_track(fact.track, clean(fact.reason), self._clock.wall_ns()))
             self._tell_person(fact.track)
             self._track_done(fact.track)
             return
@@ -172,6 +173,14 @@ class Recorder:
         for track in room.dropped:
             self._track_done(track)
         return bool(room.dropped)
+
+    def _durably(self, write: Callable[[], object]) -> None:
+        # A press is worth more than any sound: on a full disk the oldest undelivered sound goes for it.
+        try:
+            write()
+        except DiskFull:
+            self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES)
+            write()
 
     def _record_press(self, press: AcceptPress) -> None:
         at = stamp(self._clock, press.mono_ns)
@@ -189,7 +198,7 @@ class Recorder:
             bounces=press.bounces,
             request_id=press.request_id,
         )
-        self._outbox.record_press(press.id, data, press.track)
+        self._durably(lambda: self._outbox.record_press(press.id, data, press.track))
         if press.track is not None:
             self._awaiting_pre_roll[press.track.track] = press.button.name
             self._cutter.save_pre_roll(OpenTrack(press.track, at))

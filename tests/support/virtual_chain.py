@@ -179,7 +179,6 @@ class VirtualBox:
         self._facts: deque = deque()
         self._rng = random.Random(seed)
         self._stamp_noise_ns = stamp_noise_ns
-        folder = Path(config.box.data_dir)
         self.ring = AudioRingWriter(
             config.box.ring,
             boot_id=self.clock.boot_id,
@@ -191,7 +190,12 @@ class VirtualBox:
         self._wav = wav
         self._drift_ppm = drift_ppm
         self._listen(overruns)
+        self._start()
+
+    def _start(self) -> None:
+        config, folder = self.config, Path(self.config.box.data_dir)
         self.outbox = Outbox(folder, SITE, BOX, new_id=self._new_id)
+        self.outbox.make_room(config.tracks.disk_reserve_bytes, self.clock.wall_ns())
         faults = FaultBook(self.outbox, self.clock)
         self.cutter = Cutter(
             lambda: AudioRing(config.box.ring),
@@ -204,7 +208,7 @@ class VirtualBox:
             config,
             outbox=self.outbox,
             faults=faults,
-            dial=lambda number, _words: _Line(number, broker, self._facts),
+            dial=lambda number, _words: _Line(number, self.broker, self._facts),
             boot_id=self.clock.boot_id,
             version="virtual",
             session=self.outbox.next_session(),
@@ -223,6 +227,15 @@ class VirtualBox:
             track_done=self.link.track_done,
             disk_reserve_bytes=config.tracks.disk_reserve_bytes,
         )
+        self.recorder.make_room(config.tracks.disk_reserve_bytes)
+        self.recorder.resume()
+
+    def restart(self) -> None:
+        """The box's process has ended and is started again; the ear, another process, has not noticed."""
+        self.cutter.close()
+        self.outbox.close()
+        self._facts.clear()
+        self._start()
 
     def press(self, button: str, mono_ns: int | None = None, request_id: str | None = None) -> AcceptPress:
         """Press now, or with the stamp of an instant just before; settles what follows at once."""
