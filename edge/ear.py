@@ -61,8 +61,9 @@ def run_ear(
 
     A device that is absent, at the start or later, is tried every `retry_s`; the ring holds a named gap meanwhile.
     Raises `DriverError` when the device can't do what is configured and `RingError` when there can't be a ring. systemd
-    hears READY after the first frames and WATCHDOG only while frames advance, so a stream that stands for long, of
-    whatever cause, ends in a restart.
+    hears READY once the loop knows of sound or of its absence, and WATCHDOG while frames advance or an absent device
+    is tried again: a restart would bring no microphone back. A read that hangs, or a stream that gives no frame
+    however often it is opened anew, feeds nothing and ends in a restart.
     """
     ear = config.ear
     source = f"wav:{ear.file}" if ear.driver == "wav" else f"alsa:{ear.device}"
@@ -129,15 +130,11 @@ class Recorder:
         if self._trouble:
             _log.warning("%s: sound is back", source)
             self._trouble = ""
-            self._notify.status(f"recording {source}")
+            self._report(f"recording {source}")
         if not self._is_ready:
-            self._is_ready = True
             _log.info("recording %s", source)
-            self._notify.ready(f"recording {source}")
-        now_ns = self._clock_ns()
-        if now_ns - self._fed_ns >= WATCHDOG_PERIOD_NS:
-            self._fed_ns = now_ns
-            self._notify.alive()
+            self._report(f"recording {source}")
+        self._feed()
 
     def _lose(self, loss: Loss) -> None:
         """Name a loss. Its end is known when sound is back, so the ring closes the gap at the next block's start.
@@ -151,9 +148,24 @@ class Recorder:
     def _miss(self, error: DeviceLost) -> None:
         self._say(str(error))
         self._ring.gap(GapReason(self._absence), self._end_ns, self._clock_ns())
+        self._feed()
 
     def _say(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
             _log.warning("%s", trouble)
-            self._notify.status(trouble)
+            self._report(trouble)
+
+    def _report(self, status: str) -> None:
+        """Tell systemd; the first thing that is known makes this process ready."""
+        if self._is_ready:
+            self._notify.status(status)
+        else:
+            self._is_ready = True
+            self._notify.ready(status)
+
+    def _feed(self) -> None:
+        now_ns = self._clock_ns()
+        if now_ns - self._fed_ns >= WATCHDOG_PERIOD_NS:
+            self._fed_ns = now_ns
+            self._notify.alive()

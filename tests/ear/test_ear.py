@@ -26,6 +26,7 @@ class World:
         self.sound = noise(RATE_HZ * 60)[:, 0]
         self.stop = StopInVirtualTime(self)
         self.notified = []
+        self.status_at_ready = None
         self.opened = 0
 
     def clock_ns(self):
@@ -37,6 +38,7 @@ class World:
     # edge.sdnotify.Notify
     def ready(self, status):
         self.notified.append("ready")
+        self.status_at_ready = status
 
     def alive(self):
         self.notified.append("alive")
@@ -212,16 +214,50 @@ def test_the_end_of_a_recording_ends_the_ear(tmp_path, world):
     assert world.notified[-1] == "stopping"
 
 
-def test_systemd_hears_ready_after_the_first_frames_and_alive_only_while_they_advance(tmp_path, world):
+def test_systemd_hears_ready_once_and_alive_while_frames_advance(tmp_path, world):
+    record(tmp_path, world, [100])
+    assert world.notified[:2] == ["ready", "alive"]
+    assert world.notified.count("ready") == 1
+    # Two seconds of frames: at most one a second.
+    assert world.notified.count("alive") == 2
+
+
+def test_an_absent_device_is_ready_and_alive_while_it_is_tried(tmp_path, world):
+    """A restart brings no microphone back, so a box without one must not restart its ear for ever."""
     lost = DeviceLost("not there")
+    record(tmp_path, world, *[lost] * 20, [100])
+    assert world.notified[:2] == ["ready", "alive"]
+    assert world.status_at_ready == "not there"
+    # Ten seconds of trying, two of frames.
+    assert world.notified.count("alive") == 12
+    assert world.notified.count("ready") == 1
+
+
+def test_an_unplugged_device_is_alive_while_it_is_tried(tmp_path, world):
+    lost = DeviceLost("gone")
+    record(tmp_path, world, [100, lost], *[lost] * 20, [100])
+    assert world.notified.count("alive") >= 13
+    assert world.notified.count("gone") == 1
+    assert world.notified.count("recording scripted") == 1
+
+
+def test_a_stream_that_gives_no_frames_is_not_alive(tmp_path, world):
     stalled = [Loss(LossReason.STALLED, "test"), ("away", 2)] * 5
-    record(tmp_path, world, lost, lost, [100, *stalled, 100])
-    assert world.notified[0] == "not there"
-    ready = world.notified.index("ready")
-    assert "alive" not in world.notified[:ready]
-    # Two seconds of frames, ten without, two of frames: at most one a second of frames.
+    record(tmp_path, world, [100, *stalled, 100])
+    # Two seconds of frames, ten without, two of frames.
     assert world.notified.count("alive") == 4
     assert world.notified.count("stalled: test") == 1
+
+
+def test_a_read_that_hangs_feeds_nothing(tmp_path, world):
+    record(tmp_path, world, [100, ("away", 60), 100])
+    assert world.notified.count("alive") == 4
+
+
+def test_a_device_that_stalls_from_the_start_is_ready_and_not_alive(tmp_path, world):
+    record(tmp_path, world, [Loss(LossReason.STALLED, "test"), ("away", 10)])
+    assert world.notified[0] == "ready"
+    assert "alive" not in world.notified
 
 
 def test_the_configured_driver_is_opened_and_says_what_it_is(tmp_path):
