@@ -28,8 +28,7 @@ class AcceptPress:
     """A press that counts. `mono_ns` is the stamp of its own first edge, however late it was recognised.
 
     `track_id` is the track that holds its sound, if any; `track` is that track's plan where this press opens it (a
-    press of a `misuse` series shares the track of the press before the series). `bounces` are the edges known by now
-    as its contact bounce; later ones come as `CountBounces`.
+    press of a `misuse` series shares the track of the press before the series while it lies in its window).
     """
 
     id: str
@@ -42,7 +41,6 @@ class AcceptPress:
     track_id: str | None
     track: PlannedTrack | None
     misuse: bool
-    bounces: int
     request_id: str | None
 
 

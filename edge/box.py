@@ -166,6 +166,7 @@ class Box:
                     "wall_ns": known.data.stamp.wall_ns,
                     "synced": known.data.stamp.synced,
                     "misuse": known.data.misuse,
+                    "bounces": known.bounces,
                     "simulated": known.data.simulated,
                     "delivered": known.delivered,
                     "track": known.data.track,

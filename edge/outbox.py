@@ -110,9 +110,7 @@ class Outbox:
             if self.press(press_id) is not None:
                 raise OutboxError(f"press {press_id} is recorded already; every press needs an id of its own")
             seq = self._events.add(data, data.stamp.wall_ns, event_id=press_id)
-            self._db.execute(
-                "insert into press values (?, ?, ?, ?, 0)", [seq, press_id, wire.encode(data), data.bounces]
-            )
+            self._db.execute("insert into press values (?, ?, ?, 0, 0)", [seq, press_id, wire.encode(data)])
             if plan is not None:
                 rows.insert_track(self._db, plan, data.stamp, seq)
             if data.request_id is not None:
@@ -122,7 +120,7 @@ class Outbox:
         return self._store.write("press", work)
 
     def count_bounces(self, press_id: str, bounces: int) -> None:
-        """Note the bounces that came after the press; the event stays as it is."""
+        """Note how the contact bounced after the press: for who looks at the box; the event has gone by then."""
         sql = "update press set bounces = bounces + ? where id = ?"
         self._store.write("note", lambda: self._db.execute(sql, [bounces, press_id]))
 

@@ -56,7 +56,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class KnownPress:
-    """A press of the last thousand. `bounces` is the count when its contact came to rest."""
+    """A press of the last thousand. `bounces` are the edges taken as contact bounce, known once it came to rest."""
 
     id: str
     seq: int

@@ -195,7 +195,6 @@ class Recorder:
             employee=press.employee,
             track=press.track_id,
             misuse=press.misuse,
-            bounces=press.bounces,
             request_id=press.request_id,
         )
         self._durably(lambda: self._outbox.record_press(press.id, data, press.track))

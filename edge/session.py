@@ -132,7 +132,6 @@ class Session:
             track_id=button.last_track,
             track=plan,
             misuse=misuse,
-            bounces=0,
             request_id=request_id,
         )
 

@@ -178,7 +178,6 @@ def _press(item: EventItem, data: PressData, now_ns: int) -> dict[str, Any]:
         "employee": data.employee,
         "track": data.track,
         "misuse": data.misuse,
-        "bounces": data.bounces,
         "source": data.source,
         "simulated": data.simulated,
         "request_id": data.request_id,

@@ -153,7 +153,7 @@ def boxes(store: Store) -> tuple[BoxRow, ...]:
                     boot_id=row.boot_id,
                     series=row.series,
                     status_ns=row.status_ns,
-                    health=None if row.health is None else msgspec.json.decode(row.health, type=Health),
+                    health=None if row.health is None else _health(row.health),
                     health_ns=row.health_ns,
                     presses=presses,
                     last_press_ns=last_press_ns,
@@ -209,6 +209,14 @@ def list_quarantine(store: Store, before: int | None = None, limit: int = 50) ->
         )
 
 
+def _health(text: str) -> Health | None:
+    """A stored health; None where another version of this program stored it, until the box's next report."""
+    try:
+        return msgspec.json.decode(text, type=Health)
+    except msgspec.ValidationError:
+        return None
+
+
 def _span_of_series() -> Select[Any]:
     """Per series: the largest number that came, and how many came."""
     key = (t.seq_range.c.site, t.seq_range.c.box, t.seq_range.c.series)
@@ -247,7 +255,6 @@ def _press_row(row: Row[Any]) -> PressRow:
         partial=bool(row.partial),
         damaged=bool(row.damaged),
         misuse=row.misuse,
-        bounces=row.bounces,
         source=row.source,
         simulated=row.simulated,
         request_id=row.request_id,

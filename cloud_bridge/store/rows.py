@@ -65,7 +65,6 @@ class PressRow(Struct, frozen=True, kw_only=True):
     partial: bool
     damaged: bool
     misuse: bool
-    bounces: int
     source: str
     simulated: bool
     request_id: str | None

@@ -115,7 +115,6 @@ press = Table(
     Column("employee", Text),
     Column("track", String(_ID)),
     Column("misuse", Boolean, nullable=False),
-    Column("bounces", BigInteger, nullable=False),
     Column("source", String(_NAME), nullable=False),
     Column("simulated", Boolean, nullable=False),
     Column("request_id", Text),

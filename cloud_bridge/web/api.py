@@ -41,7 +41,6 @@ class ApiPress(Struct, frozen=True, kw_only=True):
     dated: bool
     uncertainty_ms: float
     misuse: bool
-    bounces: int
     source: str
     simulated: bool
     track: str | None
@@ -193,7 +192,6 @@ def _press(row: PressRow) -> ApiPress:
         dated=is_dated(row.instant),
         uncertainty_ms=row.instant.uncertainty_ms + row.stamp_uncertainty_ms,
         misuse=row.misuse,
-        bounces=row.bounces,
         source=row.source,
         simulated=row.simulated,
         track=row.track,

@@ -33,7 +33,6 @@ class PressView(Struct, frozen=True, kw_only=True):
     rating: int | None
     misuse: bool
     simulated: bool
-    bounces: int
     site: str
     box: str
     employee: str | None
@@ -123,7 +122,6 @@ def press_view(t: Translator, row: PressRow) -> PressView:
         rating=row.rating,
         misuse=row.misuse,
         simulated=row.simulated,
-        bounces=row.bounces,
         site=row.site,
         box=row.box,
         employee=row.employee,

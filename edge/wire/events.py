@@ -37,7 +37,6 @@ class PressData(Strict, frozen=True):
     """A client or a member of staff pressed. `track` is the id of the track that will hold the sound, if any will.
 
     `misuse` marks hammering: the press counts as evidence, shares the track of the press that began the series.
-    `bounces` is the number of edges taken as contact bounce of this press.
     """
 
     button: Name
@@ -50,7 +49,6 @@ class PressData(Strict, frozen=True):
     employee: Text | None = None
     track: Id | None = None
     misuse: bool = False
-    bounces: Count = 0
     request_id: Text | None = None
 
 

@@ -35,7 +35,6 @@ _press = st.builds(
     employee=optional_text,
     track=st.none() | hex32,
     misuse=st.booleans(),
-    bounces=counts,
     request_id=optional_text,
 )
 _gap = st.builds(wire.GapSpan, offset_frames=counts, frames=st.integers(1, 10**6), reason=names)

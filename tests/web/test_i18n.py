@@ -112,7 +112,7 @@ def test_the_language_is_the_chosen_one_then_the_accounts_then_the_browsers(clie
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_speaks_the_language_throughout(client, world: World, language):
-    press, track = world.press(employee="X", rating=4, misuse=True, bounces=3, simulated=True)
+    press, track = world.press(employee="X", rating=4, misuse=True, simulated=True)
     world.sound(press, track, seconds=1, partial=True, partial_reason="disconnect", simulated=True)
     world.box("riga", "counter-1", online=False, events_waiting=3, tracks_waiting=1, bytes_waiting=1)
     world.message("nonsense", b"\xff")

@@ -51,7 +51,7 @@ def test_an_empty_list_says_what_to_expect(client):
 
 
 def test_a_press_is_told_in_words(client, world):
-    press, track = world.press(employee="Anna Berzina", rating=2, bounces=3)
+    press, track = world.press(employee="Anna Berzina", rating=2)
     gaps = (
         wire.GapSpan(offset_frames=16_000, frames=24_000, reason="overrun"),
         wire.GapSpan(offset_frames=64_000, frames=1600, reason="gremlins"),

@@ -208,7 +208,6 @@ def upgrade() -> None:
         sa.Column("employee", sa.Text(), nullable=True),
         sa.Column("track", sa.String(length=32), nullable=True),
         sa.Column("misuse", sa.Boolean(), nullable=False),
-        sa.Column("bounces", sa.BigInteger(), nullable=False),
         sa.Column("source", sa.String(length=63), nullable=False),
         sa.Column("simulated", sa.Boolean(), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=True),
