@@ -9,8 +9,12 @@ from pathlib import Path
 from bench.figure import Figure, alternating, seconds
 from bench.ring import BOOT, NS
 from bench.sound import PERIOD_FRAMES, RATE_HZ, speech_like
-from edge import tracks
+from edge.codec import Codec, encode
+from edge.durable import write_durable
+from edge.faultpoint import no_fault
 from ringbuffer.audio_ring import AudioRing, AudioRingWriter
+
+CODECS: tuple[Codec, ...] = ("flac", "wav", "opus")
 
 
 def run() -> list[Figure]:
@@ -25,12 +29,12 @@ def run() -> list[Figure]:
                 end_ns += PERIOD_FRAMES * NS // RATE_HZ
                 writer.append(period, end_ns, 0)
         reader = AudioRing(path)
-        for codec in ("flac", "wav", "opus"):
+        for codec in CODECS:
             target = Path(folder) / f"track.{codec}"
 
-            def ours(target: Path = target) -> None:
+            def ours(target: Path = target, codec: Codec = codec) -> None:
                 cut = reader.cut(end_ns - 65 * NS, end_ns - 5 * NS)
-                tracks.write(target, cut.samples, cut.rate_hz)
+                write_durable(target, encode(cut.samples.reshape(-1, 1), cut.rate_hz, codec), "track", no_fault)
 
             ours()
             size = target.stat().st_size
