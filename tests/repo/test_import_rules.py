@@ -21,6 +21,9 @@ OURS_ALLOWED = {
 }
 # Third-party libraries of the packages that have a closed list.
 THIRD_PARTY_ALLOWED = {"ringbuffer": {"numpy"}, "models": {"numpy", "ai_edge_litert", "tflite_runtime"}}
+# Training runs on an engineer's machine, never on a box, and the wheel leaves it out: it has libraries of its own.
+TRAINING = ("models/train.py", "models/training/")
+TRAINING_ALLOWED = {"numpy", "PIL", "tensorflow", "torch", "ai_edge_litert"}
 # Where parts meet: the processes' composition roots and the commands that try one device out.
 COMPOSITION_ROOTS = {"edge/app.py", "edge/cli.py", "edge/ear.py", "edge/learn.py"}
 
@@ -57,6 +60,12 @@ def imports(file: str, source: str) -> Iterator[Import]:
 
 def of_package(package: str) -> list[Import]:
     files = (ROOT / package).rglob("*.py")
+    found = [found for path in files for found in imports(str(path.relative_to(ROOT)), path.read_text())]
+    return [one for one in found if not one.file.startswith(TRAINING)]
+
+
+def of_training() -> list[Import]:
+    files = [path for path in (ROOT / "models").rglob("*.py") if str(path.relative_to(ROOT)).startswith(TRAINING)]
     return [found for path in files for found in imports(str(path.relative_to(ROOT)), path.read_text())]
 
 
@@ -77,6 +86,16 @@ def test_a_package_imports_only_what_its_row_allows(package: str) -> None:
 @pytest.mark.parametrize("package", sorted(OURS))
 def test_no_package_imports_what_is_not_installed_with_it(package: str) -> None:
     assert {i for i in of_package(package) if i.top in {"tests", "demo", "bench", "tools"}} == set()
+
+
+def test_training_imports_models_and_its_own_libraries_only() -> None:
+    found = of_training()
+    assert {i.top for i in found} - sys.stdlib_module_names - {"models"} == TRAINING_ALLOWED
+
+
+def test_nothing_that_is_installed_imports_training() -> None:
+    found = [one for package in OURS for one in of_package(package)]
+    assert {i for i in found if within(i.module, {"models.train", "models.training"})} == set()
 
 
 def test_each_hardware_library_is_imported_lazily_in_one_file() -> None:

@@ -1,0 +1,1 @@
+"""How the smile model is made. Not installed with the box: see models/requirements-train.txt."""
