@@ -40,6 +40,7 @@ class Blobs:
             obstore.put(self._store, key, source)
             self._fault("bridge.blob.before_fsync")
             if self._folder is not None:
+                _remove_staged(self._folder / key)
                 _sync_path(self._folder, key)
         except (BaseError, OSError) as error:
             raise BlobError(f"blob {key!r} cannot be written: {error}") from error
@@ -100,7 +101,10 @@ def open_blobs(url: str, options: Mapping[str, str] | None = None, fault: FaultP
         if parts.netloc or not parts.path.startswith("/"):
             raise ConfigError(f"blobs.url {url!r} must have three slashes and an absolute path: file:///<folder>")
         folder = Path(parts.path)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _make_folder(folder)
+        except OSError as error:
+            raise ConfigError(f"blobs.url {url!r}: the folder cannot be made: {error}") from error
         return Blobs(LocalStore(folder), folder, fault)
     if parts.scheme == "s3" and parts.netloc:
         try:
@@ -114,6 +118,26 @@ def open_blobs(url: str, options: Mapping[str, str] | None = None, fault: FaultP
 def track_key(site: str, box: str, track: str, codec: str) -> str:
     """The key of a track's sound; its parts are names of the wire contract, so it never leaves its folder."""
     return f"tracks/{site}/{box}/{track}.{codec}"
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and what is missing above it, durably."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync(folder.parent)
+
+
+def _remove_staged(path: Path) -> None:
+    """Remove what earlier writers of this blob left beside it when they were killed: the library stages in `path#n`."""
+    n = 1
+    while True:
+        try:
+            path.with_name(f"{path.name}#{n}").unlink()
+        except FileNotFoundError:
+            return
+        n += 1
 
 
 def _sync_path(folder: Path, key: str) -> None:

@@ -59,14 +59,15 @@ class Assembler:
         if row["blob"] is not None:
             return Assembled(receipt, completed=False)
         try:
-            with tempfile.NamedTemporaryFile(prefix="earshot-", suffix=f".{manifest.codec}") as file:
+            # Without a name: a process that is killed leaves no sound behind in the temporary folder.
+            with tempfile.TemporaryFile() as file:
                 digest = _gather(self._store, manifest, file)
                 if digest is None:
                     return Assembled(None, completed=False)
                 if digest != manifest.sha256:
                     self._refuse(row["site"], row["box"], manifest, digest, now_ns)
                     return Assembled(None, completed=False, bad=BadKind.TRACK_HASH)
-                path = Path(file.name)
+                path = Path(f"/proc/self/fd/{file.fileno()}")
                 sound = examine(path, manifest)
                 key = track_key(row["site"], row["box"], track, manifest.codec)
                 self._blobs.put(key, path)

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+from msgspec import Struct
 from sqlalchemy import update
 
 from cloud_bridge.ingest.batch import Batch
 from cloud_bridge.ingest.parse import Bad, EventItem, HealthItem, Item, StatusItem
 from cloud_bridge.store import tables as t
 from edge import wire
+
+
+class _Stamped(Struct):
+    """What has to be read of a stored health, whatever else the program that stored it knew."""
+
+    stamp: wire.Stamp
 
 
 def write(batch: Batch, states: Sequence[StatusItem | HealthItem], items: Sequence[Item]) -> None:
@@ -70,7 +78,7 @@ def _health(row: dict[str, Any], item: HealthItem, now_ns: int) -> dict[str, Any
     if text == row["health"]:
         return {}
     if row["health"] is not None:
-        known = wire.decode(row["health"].encode(), wire.Health).stamp
+        known = msgspec.json.decode(row["health"], type=_Stamped).stamp
         new = item.health.stamp
         if known.boot_id == new.boot_id and new.mono_ns < known.mono_ns:
             return {}

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from cloud_bridge.faultpoint import FaultPoint, no_fault
 from cloud_bridge.ingest import boxes, events, numbering, quarantine, tracks
@@ -48,6 +48,8 @@ def number_changes(batch: Batch) -> None:
         return
     query = update(t.change).values(value=t.change.c.value + 1)
     if batch.connection.execute(query).rowcount == 0:
-        batch.connection.execute(insert(t.change).values(id=1, value=1))
+        # The first change ever; another worker may be making it too.
+        batch.connection.execute(batch.insert(t.change).values(id=1, value=0))
+        batch.connection.execute(query)
     number = batch.connection.execute(select(t.change.c.value)).scalar_one()
     batch.connection.execute(update(t.press).where(t.press.c.change == PENDING_CHANGE).values(change=number))

@@ -36,7 +36,10 @@ def examine(path: Path, manifest: TrackData) -> Sound:
                 _add_peaks(lows, highs, block, frames, total)
                 frames += len(block)
             found = (file.samplerate, file.channels, frames)
-    except (soundfile.LibsndfileError, RuntimeError, MemoryError) as error:
+    except soundfile.LibsndfileError as error:
+        # Without the path, so that everybody who looks says the same.
+        return Sound(f"does not decode: {error.error_string}"[:500], None)
+    except (RuntimeError, MemoryError) as error:
         return Sound(f"does not decode: {error}"[:500], None)
     problem = None
     # Opus always decodes at one of its own rates; its frames are counted at that rate.

@@ -84,7 +84,9 @@ class Worker:
         self._fault = fault
         self._now_ns = now_ns
         self._monotonic_s = monotonic_s
-        self._unfinished: set[str] = set()
+        # In the order in which they are tried; a track that the blob store refuses goes behind all others.
+        self._unfinished: dict[str, None] = {}
+        self._ending = False
         self._blob_failures = 0
         self._blob_retry_s = 0.0
 
@@ -115,13 +117,13 @@ class Worker:
         for message in messages:
             self._link.acknowledge(message)
         self._fault("bridge.ack.after")
-        self._unfinished |= outcome.ready
+        self._unfinished |= dict.fromkeys(sorted(outcome.ready))
 
     def finish_tracks(self) -> None:
         """Complete what is ready; what the blob store refuses now stays in the database and is tried again later."""
         if self._blob_failures and self._monotonic_s() < self._blob_retry_s:
             return
-        for track in sorted(self._unfinished):
+        for track in tuple(self._unfinished):
             try:
                 with self._metrics.assemble_seconds.time():
                     done = self._until_committed(lambda track=track: self._assembler.assemble(track, self._now_ns()))  # type: ignore[misc]
@@ -130,9 +132,10 @@ class Worker:
                 self._metrics.retries.labels(what="blob").inc()
                 self._blob_failures += 1
                 self._blob_retry_s = self._monotonic_s() + self._backoff_s(self._blob_failures)
+                self._unfinished[track] = self._unfinished.pop(track)
                 break
             self._blob_failures = 0
-            self._unfinished.discard(track)
+            del self._unfinished[track]
             self._metrics.tracks.inc(done.completed)
             if done.bad is not None:
                 self._metrics.quarantined.labels(kind=str(done.bad)).inc()
@@ -142,6 +145,8 @@ class Worker:
 
     def _collect(self, messages: queue.Queue[Incoming | None]) -> list[Incoming] | None:
         """The next messages; empty when it is time to look at unfinished tracks; None at the end."""
+        if self._ending:
+            return None
         try:
             first = messages.get(timeout=self._patience_s())
         except queue.Empty:
@@ -157,8 +162,7 @@ class Worker:
             except queue.Empty:
                 break
             if message is None:
-                # The end was asked for: finish this batch, and find the end again next time.
-                messages.put(None)
+                self._ending = True
                 break
             batch.append(message)
         return batch
@@ -169,7 +173,7 @@ class Worker:
         return max(0.0, self._blob_retry_s - self._monotonic_s())
 
     def _find_unfinished(self) -> None:
-        self._unfinished |= find_ready(self._store)
+        self._unfinished |= dict.fromkeys(sorted(find_ready(self._store)))
 
     def _publish(self, received: Iterable[Owned], resend: Iterable[Owned] = ()) -> None:
         for topic, payload in receipts.messages(list(received), list(resend)):

@@ -7,27 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tuple_
 
 from cloud_bridge.store import tables as t
 from cloud_bridge.store.engine import Store
+from cloud_bridge.store.mapping import health, instant, press_row, track_row
 from cloud_bridge.store.rows import (
     BoxRow,
     Changes,
     Cursor,
     FaultRow,
-    Instant,
     PressDetail,
     PressFilter,
     PressPage,
-    PressRow,
     QuarantineRow,
     SeqGap,
     TrackRow,
     TrackState,
 )
-from edge.wire import Health, TrackData
 
 LIMIT_MAX = 500
 
@@ -40,10 +37,11 @@ def list_presses(store: Store, where: PressFilter, cursor: Cursor | None = None,
         (t.press.c.site, where.site),
         (t.press.c.box, where.box),
         (t.press.c.trigger, where.trigger),
-        (t.track.c.state, where.state and str(where.state)),
     ):
         if value is not None:
             query = query.where(column == value)
+    if where.state is not None:
+        query = query.where(*_in_state(where.state))
     if where.since_ns is not None:
         query = query.where(t.press.c.wall_ns >= where.since_ns)
     if where.until_ns is not None:
@@ -51,7 +49,7 @@ def list_presses(store: Store, where: PressFilter, cursor: Cursor | None = None,
     if cursor is not None:
         query = query.where(tuple_(t.press.c.wall_ns, t.press.c.id) < tuple_(cursor.wall_ns, cursor.id))
     with store.read() as connection:
-        rows = tuple(_press_row(row) for row in connection.execute(query))
+        rows = tuple(press_row(row) for row in connection.execute(query))
     page = rows[:limit]
     more = len(rows) > limit
     return PressPage(page, Cursor(page[-1].instant.wall_ns, page[-1].id) if more else None)
@@ -63,13 +61,13 @@ def press(store: Store, press_id: str) -> PressDetail | None:
         found = connection.execute(_presses().where(t.press.c.id == press_id)).one_or_none()
         if found is None:
             return None
-        row = _press_row(found)
-        query = _tracks().where(
-            t.track.c.site == row.site,
-            t.track.c.box == row.box,
-            or_(t.track.c.press == press_id, t.track.c.id == row.track, t.track.c.extends == row.track),
-        )
-        tracks = [_track_row(track) for track in connection.execute(query)]
+        row = press_row(found)
+        wanted = [t.track.c.press == press_id]
+        if row.track is not None:
+            # Compared with None these would mean "of no other track", which nearly all tracks are.
+            wanted += [t.track.c.id == row.track, t.track.c.extends == row.track]
+        query = _tracks().where(t.track.c.site == row.site, t.track.c.box == row.box, or_(*wanted))
+        tracks = [track_row(track) for track in connection.execute(query)]
     tracks.sort(key=lambda track: (track.id != row.track, track.completed_ns or 0, track.id))
     return PressDetail(row, tuple(tracks))
 
@@ -78,7 +76,7 @@ def track(store: Store, track_id: str) -> TrackRow | None:
     """A track, or None."""
     with store.read() as connection:
         found = connection.execute(_tracks().where(t.track.c.id == track_id)).one_or_none()
-        return None if found is None else _track_row(found)
+        return None if found is None else track_row(found)
 
 
 def track_peaks(store: Store, track_id: str) -> bytes | None:
@@ -103,7 +101,7 @@ def changes(store: Store, after: int, limit: int = 200) -> Changes:
     """Presses that changed after `after` (0: from the beginning), in commit order; a press is there once."""
     query = _presses().where(t.press.c.change > after).order_by(t.press.c.change, t.press.c.id)
     with store.read() as connection:
-        rows = [_press_row(row) for row in connection.execute(query.limit(limit + 1))]
+        rows = [press_row(row) for row in connection.execute(query.limit(limit + 1))]
     if len(rows) > limit:
         # Presses of one transaction share a number; a page never ends within it, else the rest would be skipped.
         last = rows[-1].change
@@ -111,7 +109,7 @@ def changes(store: Store, after: int, limit: int = 200) -> Changes:
         if not whole:
             with store.read() as connection:
                 same = _presses().where(t.press.c.change == last).order_by(t.press.c.id)
-                whole = [_press_row(row) for row in connection.execute(same)]
+                whole = [press_row(row) for row in connection.execute(same)]
         rows = whole
     return Changes(tuple(rows), rows[-1].change if rows else after)
 
@@ -153,7 +151,7 @@ def boxes(store: Store) -> tuple[BoxRow, ...]:
                     boot_id=row.boot_id,
                     series=row.series,
                     status_ns=row.status_ns,
-                    health=None if row.health is None else _health(row.health),
+                    health=None if row.health is None else health(row.health),
                     health_ns=row.health_ns,
                     presses=presses,
                     last_press_ns=last_press_ns,
@@ -161,6 +159,13 @@ def boxes(store: Store) -> tuple[BoxRow, ...]:
                 )
             )
         return tuple(found)
+
+
+def box_names(store: Store) -> tuple[tuple[str, str], ...]:
+    """(site, name) of all boxes that were ever heard of, in order; unlike `boxes` without counting their presses."""
+    with store.read() as connection:
+        query = select(t.box.c.site, t.box.c.name).order_by(t.box.c.site, t.box.c.name)
+        return tuple((row.site, row.name) for row in connection.execute(query))
 
 
 def missing_seq(store: Store, site: str, box: str, limit: int = 1000) -> tuple[SeqGap, ...]:
@@ -191,7 +196,7 @@ def faults(store: Store, site: str | None = None, box: str | None = None, limit:
                 active=row.active,
                 detail=row.detail,
                 lost_frames=row.lost_frames,
-                instant=_instant(row),
+                instant=instant(row),
             )
             for row in connection.execute(query)
         )
@@ -209,12 +214,13 @@ def list_quarantine(store: Store, before: int | None = None, limit: int = 50) ->
         )
 
 
-def _health(text: str) -> Health | None:
-    """A stored health; None where another version of this program stored it, until the box's next report."""
-    try:
-        return msgspec.json.decode(text, type=Health)
-    except msgspec.ValidationError:
-        return None
+def _in_state(state: TrackState) -> list[ColumnElement[bool]]:
+    """Conditions in forms that lead a planner without statistics to the presses first, never through each track."""
+    wanted = [func.coalesce(t.track.c.state, "") == str(state)]
+    if state is not TrackState.COMPLETE:
+        # Few have another state: from the index of states to their presses.
+        wanted.append(t.press.c.track.in_(select(t.track.c.id).where(t.track.c.state == str(state))))
+    return wanted
 
 
 def _span_of_series() -> Select[Any]:
@@ -239,58 +245,3 @@ def _tracks() -> Select[Any]:
     received = select(func.count(t.chunk.c.n.distinct())).where(t.chunk.c.track == t.track.c.id).scalar_subquery()
     columns = [column for column in t.track.c if column.name != "peaks"]
     return select(*columns, received.label("chunks_received"))
-
-
-def _press_row(row: Row[Any]) -> PressRow:
-    return PressRow(
-        id=row.id,
-        site=row.site,
-        box=row.box,
-        button=row.button,
-        trigger=row.trigger,
-        rating=row.rating,
-        employee=row.employee,
-        track=row.track,
-        track_state=None if row.track_state is None else TrackState(row.track_state),
-        partial=bool(row.partial),
-        damaged=bool(row.damaged),
-        misuse=row.misuse,
-        source=row.source,
-        simulated=row.simulated,
-        request_id=row.request_id,
-        stamp_uncertainty_ms=row.stamp_uncertainty_ms,
-        instant=_instant(row),
-        received_ns=row.received_ns,
-        change=row.change,
-    )
-
-
-def _track_row(row: Row[Any]) -> TrackRow:
-    manifest = None if row.manifest is None else msgspec.json.decode(row.manifest, type=TrackData)
-    complete = row.state == TrackState.COMPLETE
-    return TrackRow(
-        id=row.id,
-        site=row.site,
-        box=row.box,
-        state=TrackState(row.state),
-        press=row.press,
-        extends=row.extends,
-        manifest=manifest,
-        instant=None if row.boot_id is None else _instant(row),
-        chunks_received=row.chunks if complete else row.chunks_received,
-        lost_reason=row.lost_reason,
-        blob=row.blob,
-        damaged=row.damaged,
-        completed_ns=row.completed_ns,
-    )
-
-
-def _instant(row: Row[Any]) -> Instant:
-    return Instant(
-        boot_id=row.boot_id,
-        mono_ns=row.mono_ns,
-        wall_ns=row.wall_ns,
-        synced=row.synced,
-        repaired=row.repaired,
-        uncertainty_ms=row.uncertainty_ms,
-    )

@@ -34,7 +34,7 @@ def show_boxes(request: AnyRequest) -> Template:
 def identify(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> Template | Response[str]:
     """Let a box blink so that a person finds it; answers what the box answered."""
     services = services_of(request)
-    if not any((row.site, row.name) == (site, box) for row in queries.boxes(services.store)):
+    if (site, box) not in queries.box_names(services.store):
         raise NotFoundException
     audit.record(services, request, "box.identify", f"{site}/{box}")
     text = _send_identify(services, translator_of(request), site, box)

@@ -100,7 +100,7 @@ def show_presses(
         rows=[press_view(translator, row) for row in found.presses],
         chosen=chosen,
         filtered=bool(filters) or start is not None,
-        box_names=[f"{row.site}/{row.name}" for row in queries.boxes(services.store)],
+        box_names=[f"{site}/{name}" for site, name in queries.box_names(services.store)],
         triggers=_TRIGGERS,
         states=[str(one) for one in TrackState],
         live_url=None if start else "/presses/live?" + urlencode({**filters, "after": last}),

@@ -1,6 +1,7 @@
 """Tracks put together from chunks: in any order, whatever breaks in between, never from wrong bytes."""
 
 import io
+import tempfile
 
 import numpy as np
 import pytest
@@ -237,3 +238,45 @@ def test_extensions_are_found_from_the_press(store):
     Rig(store).take([*longer.messages, *messages])
     assert [row.id for row in queries.press(store, track.data.press).tracks] == [track.id, longer.id]
     assert queries.press_of_track(store, longer.id) == track.data.press
+
+
+def test_one_track_that_cannot_be_stored_does_not_hold_the_others_up(store, tmp_path):
+    """The first box's folder cannot be made; the tracks of the others are stored all the same."""
+    (tmp_path / "blobs" / "tracks" / "site").mkdir(parents=True)
+    (tmp_path / "blobs" / "tracks" / "site" / "a").write_text("in the way")
+    rig = Rig(store, open_blobs(f"file://{tmp_path}/blobs"))
+    sent = [SimBox(seed, box=name).press_and_track(seconds=0.5) for seed, name in enumerate("aabb")]
+    rig.take([message for messages, _ in sent for message in messages])
+    for _ in range(4):
+        rig.clock_s += 60
+        rig.worker.finish_tracks()
+    assert [state(store, track) for _, track in sent] == [TrackState.RECEIVING] * 2 + [TrackState.COMPLETE] * 2
+    (tmp_path / "blobs" / "tracks" / "site" / "a").unlink()
+    for _ in range(2):
+        rig.clock_s += 60
+        rig.worker.finish_tracks()
+    assert [state(store, track) for _, track in sent] == [TrackState.COMPLETE] * 4
+    assert [len(rig.link.received("track", box=name)) for name in "ab"] == [2, 2]
+
+
+def test_a_bridge_that_is_killed_leaves_no_sound_in_the_temporary_folder(sqlite_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    left_behind = []
+
+    def fault(name):
+        if name == "bridge.blob.before_put":
+            left_behind.extend((tmp_path / "tmp").iterdir())
+
+    blobs = open_blobs(f"file://{tmp_path}/blobs", fault=fault)
+    messages, track = SimBox().press_and_track(seconds=0.5)
+    Rig(sqlite_store, blobs).take(messages)
+    assert state(sqlite_store, track) == TrackState.COMPLETE
+    assert left_behind == []
+
+
+def test_what_is_damaged_is_said_without_naming_a_temporary_file(store):
+    box = SimBox()
+    track = box.track(box.new_id(), sound=b"not a FLAC file at all")
+    Rig(store).take(track.messages)
+    assert queries.track(store, track.id).damaged == "does not decode: Format not recognised."

@@ -56,7 +56,9 @@ def test_a_file_and_all_folders_down_to_it_are_synced(tmp_path, source, monkeypa
 
     monkeypatch.setattr(blobs_module.os, "fsync", fsync)
     folder = tmp_path / "blobs"
-    open_blobs(f"file://{folder}").put(KEY, source)
+    opened = open_blobs(f"file://{folder}")
+    synced.clear()
+    opened.put(KEY, source)
     assert synced == [folder / KEY, *[folder / part for part in ("tracks/site/box", "tracks/site", "tracks")], folder]
 
 
@@ -84,3 +86,29 @@ def test_s3_by_url_without_a_network():
 def test_other_urls_are_refused(url, options):
     with pytest.raises(ConfigError, match="blobs"):
         open_blobs(url, options)
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_one(tmp_path, source):
+    store = open_blobs(f"file://{tmp_path}/blobs")
+    folder = (tmp_path / "blobs" / KEY).parent
+    folder.mkdir(parents=True)
+    for n in (1, 2):
+        (folder / f"{Path(KEY).name}#{n}").write_bytes(b"half")
+    store.put(KEY, source)
+    assert [path.name for path in folder.iterdir()] == [Path(KEY).name]
+    assert store.size_bytes(KEY) == source.stat().st_size
+
+
+def test_a_new_folder_is_durable_before_anything_is_put_into_it(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(
+        blobs_module.os, "fsync", lambda descriptor: synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+    )
+    open_blobs(f"file://{tmp_path}/a/b/blobs")
+    assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]
+
+
+def test_a_folder_that_cannot_be_made_stops_the_start(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"blobs\.url .* cannot be made"):
+        open_blobs(f"file://{tmp_path}/file/blobs")

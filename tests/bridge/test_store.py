@@ -1,6 +1,7 @@
 """Schema, queries and accounts, on SQLite and PostgreSQL."""
 
 import itertools
+import json
 import shutil
 import time
 
@@ -8,10 +9,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from bridge_box import SimBox
-from bridge_rig import Rig, dump
+from bridge_rig import Rig, dump, take_together
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, text
+from sqlalchemy import delete, insert, select, text, update
 
 from cloud_bridge.config import ConfigError
 from cloud_bridge.store import migrate, queries, users
@@ -262,3 +263,50 @@ def test_a_reader_is_not_disturbed_by_a_writer(store):
 def _rows(store, table):
     with store.read() as connection:
         return connection.execute(table.select()).mappings().all()
+
+
+def test_a_health_stored_by_another_version_is_replaced(store):
+    """Strict on the wire; what an earlier or a later program stored must not stop the box's next report."""
+    box = SimBox()
+    rig = Rig(store)
+    rig.take([box.health()])
+    with store.write() as connection:
+        text_before = connection.execute(select(t.box.c.health)).scalar_one()
+        fields = json.loads(text_before) | {"of_another_version": 1}
+        del fields["seq"]
+        connection.execute(update(t.box).values(health=json.dumps(fields)))
+    rig.take([box.health(uptime_s=77.0)])
+    assert queries.list_quarantine(store) == ()
+    assert queries.boxes(store)[0].health.uptime_s == 77.0
+
+
+def test_a_health_of_another_version_does_not_take_the_pages_away(store):
+    Rig(store).take([SimBox().health()])
+    with store.write() as connection:
+        connection.execute(update(t.box).values(health='{"of_another_version": 1}'))
+    assert queries.boxes(store)[0].health is None
+
+
+@pytest.mark.postgres
+def test_the_very_first_changes_of_two_workers_meet(postgres_server):
+    """Both find no number yet; each change gets its own all the same, and nothing goes to quarantine."""
+    store = open_store(postgres_server.create("first", template="empty"))
+    try:
+        for round_ in range(8):
+            with store.write() as connection:
+                connection.execute(delete(t.change))
+            rigs = [Rig(store), Rig(store)]
+            take_together(rigs, [SimBox(seed=round_ * 10 + n, box=f"b{n}").press() for n in range(2)], 1)
+        assert queries.list_quarantine(store) == ()
+        assert len(queries.list_presses(store, PressFilter()).presses) == 16
+    finally:
+        store.close()
+        postgres_server.drop("first")
+
+
+def test_a_press_without_sound_shows_nobody_elses(store):
+    box = SimBox()
+    messages, _ = box.press_and_track(seconds=0.5)
+    silent = box.new_id()
+    Rig(store).take([*messages, box.press(event_id=silent)])
+    assert queries.press(store, silent).tracks == ()
