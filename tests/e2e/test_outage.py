@@ -29,7 +29,8 @@ def test_a_thousand_presses_in_72_hours_without_a_broker(memory_path):
     bridge = VirtualBridge(memory_path / "bridge")
     broker = VirtualBroker(bridge, keep_payloads=False)
     broker.up = False
-    config = box_config(memory_path, {"incident": (BEFORE_S, AFTER_S)}, uplink={"window_bytes": WINDOW_BYTES})
+    uplink = {"window_bytes": WINDOW_BYTES}
+    config = box_config(memory_path, {"incident": (BEFORE_S, AFTER_S)}, depth_s=10, uplink=uplink)
     box = VirtualBox(config, write_wav(memory_path / "s.wav", sound), broker)
     rng = random.Random(9)
     pressed = []

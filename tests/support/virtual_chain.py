@@ -179,14 +179,7 @@ class VirtualBox:
         self._facts: deque = deque()
         self._rng = random.Random(seed)
         self._stamp_noise_ns = stamp_noise_ns
-        self.ring = AudioRingWriter(
-            config.box.ring,
-            boot_id=self.clock.boot_id,
-            source="virtual",
-            simulated=True,
-            depth_s=config.ear.depth_s,
-            period_frames=PERIOD_FRAMES,
-        )
+        self.ring = self._new_ring()
         self._wav = wav
         self._drift_ppm = drift_ppm
         self._listen(overruns)
@@ -255,10 +248,11 @@ class VirtualBox:
             self.settle()
 
     def skip(self, seconds: float) -> None:
-        """Let time pass in one leap with a dead ear: a gap in the ring, and the file begins anew afterwards."""
-        begin_ns = self.clock.mono_ns()
+        """Let time pass in one leap without an ear; then a new ring, and the file begins anew."""
         self.clock.advance(round(seconds * NS))
-        self.ring.gap(GapReason.STALLED, begin_ns, self.clock.mono_ns())
+        self.ring.close()
+        Path(self.config.box.ring).unlink()
+        self.ring = self._new_ring()
         self._listen(())
         self.settle()
 
@@ -291,6 +285,16 @@ class VirtualBox:
     @property
     def _line_number(self) -> int:
         return self.link._line.number
+
+    def _new_ring(self) -> AudioRingWriter:
+        return AudioRingWriter(
+            self.config.box.ring,
+            boot_id=self.clock.boot_id,
+            source="virtual",
+            simulated=True,
+            depth_s=self.config.ear.depth_s,
+            period_frames=PERIOD_FRAMES,
+        )
 
     def _listen(self, overruns: Sequence[tuple[int, int]]) -> None:
         self._origin_ns = self.clock.mono_ns()
