@@ -28,6 +28,7 @@ from cloud_bridge.ingest.parse import Incoming
 from cloud_bridge.ingest.worker import Pace, Worker
 from cloud_bridge.metrics import Metrics
 from cloud_bridge.mqtt import BrokerLink
+from cloud_bridge.sdnotify import WATCHDOG_PERIOD_S, notify
 from cloud_bridge.store import migrate
 from cloud_bridge.store.engine import Store, open_store
 from cloud_bridge.web.app import create_app
@@ -81,7 +82,11 @@ def run(config: Config, *, ingest: bool = True, web: bool = True, stop: threadin
             stack.enter_context(_ingest(config, parts))
         if web:
             stack.enter_context(_web(config, parts))
-        ending.wait()
+        notify("READY=1\nSTATUS=ingest and pages" if ingest and web else "READY=1")
+        # A part that ends ends the process, so what the watchdog adds is a process that stands still as a whole.
+        while not ending.wait(WATCHDOG_PERIOD_S):
+            notify("WATCHDOG=1")
+        notify("STOPPING=1")
         log.info("stopping")
     if dead:
         raise PartDied(f"ended by itself: {', '.join(dead)}; see the log above")
