@@ -19,7 +19,7 @@ from rich.console import Console, ConsoleRenderable
 from rich.live import Live
 
 from demo.alignment import origin_ns
-from demo.chain import BUTTONS, Chain, Settings, memory_folder
+from demo.chain import BUTTONS, Chain, Settings, memory_folder, remove_stale
 from demo.http import RefusedError
 from demo.keys import pressed_keys
 from demo.ledger import Ledger
@@ -208,6 +208,7 @@ def _heard_s(chain: Chain) -> float:
 @contextmanager
 def _run_folder(*, keep: bool, console: Console) -> Iterator[Path]:
     HOME.mkdir(exist_ok=True)
+    remove_stale(HOME, "run-")
     folder = Path(tempfile.mkdtemp(prefix=f"run-{os.getpid()}-", dir=HOME))
     try:
         yield folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -232,6 +233,16 @@ def toml(tree: Mapping[str, Any], prefix: str = "") -> str:
 def memory_folder() -> Path:
     """A new folder in shared memory for a ring: sound outside press windows never touches a disk."""
     root = Path("/dev/shm")  # noqa: S108 - the point is that it is memory; the folder is private
-    folder = (root if root.is_dir() else Path("/tmp")) / f"earshot-demo-{os.getpid()}-{secrets.token_hex(4)}"  # noqa: S108
+    place = root if root.is_dir() else Path("/tmp")  # noqa: S108
+    remove_stale(place, "earshot-demo-")
+    folder = place / f"earshot-demo-{os.getpid()}-{secrets.token_hex(4)}"
     folder.mkdir(mode=0o700)
     return folder
+
+
+def remove_stale(place: Path, prefix: str) -> None:
+    """Remove the folders `<prefix><process id>-…` of our own processes that were killed before they could."""
+    for folder in place.glob(f"{prefix}*-*"):
+        owner = folder.name.removeprefix(prefix).partition("-")[0]
+        if owner.isdigit() and folder.stat().st_uid == os.geteuid() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
