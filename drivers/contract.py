@@ -102,12 +102,13 @@ class Pattern(StrEnum):
     OFF = "off"
     READY = "ready"
     ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
     FAULT = "fault"
     IDENTIFY = "identify"
 
 
 class Indicator(Protocol):
-    """A lamp or a buzzer. `show` returns at once; a pattern that ends by itself (acknowledged, identify) falls back."""
+    """A lamp or a buzzer. `show` returns at once; a pattern that ends by itself falls back."""
 
     def show(self, pattern: Pattern) -> None:
         """Begin `pattern`."""

@@ -13,7 +13,7 @@ class GpioLamp:
     """An LED or an active buzzer (`buzzer=True`), on = high; fulfils `Indicator`.
 
     Construction claims the line and raises `DriverError` where it can't. Acknowledged lasts 1 s (buzzer: 0.1 s),
-    identify 10 s; both then fall back to what was shown before.
+    refused 2 s, identify 10 s; all then fall back to what was shown before.
     """
 
     def __init__(self, name: str, line: str, *, buzzer: bool = False, pin_factory: Any = None) -> None:

@@ -25,6 +25,7 @@ LAMP: Mapping[Pattern, Steps] = {
     Pattern.OFF: _DARK,
     Pattern.READY: _DARK,
     Pattern.ACKNOWLEDGED: Steps(((True, 1.0),), 1.0),
+    Pattern.REFUSED: Steps(((True, 0.05), (False, 0.15)), 2.0),
     Pattern.FAULT: Steps(((True, 0.1), (False, 1.9))),
     Pattern.IDENTIFY: Steps(((True, 0.125), (False, 0.125)), 10.0),
 }
@@ -34,6 +35,8 @@ BUZZER: Mapping[Pattern, Steps] = {
     Pattern.OFF: _DARK,
     Pattern.READY: _DARK,
     Pattern.ACKNOWLEDGED: Steps(((True, 0.1),), 0.1),
+    # Silence: whoever has pressed before misses the sound that says that the press is safe.
+    Pattern.REFUSED: Steps(((False, 0.1),), 0.1),
     Pattern.FAULT: _DARK,
     Pattern.IDENTIFY: Steps(((True, 0.1), (False, 0.9)), 10.0),
 }

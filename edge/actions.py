@@ -80,11 +80,12 @@ class FinishTrack:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """The fact can't be taken; `reason` names what is wrong and the remedy."""
+    """The fact can't be taken; `reason` names what is wrong and the remedy. `is_temporary`: it may be taken later."""
 
     button: str
     request_id: str | None
     reason: str
+    is_temporary: bool = False
 
 
 Action = AcceptPress | RepeatedPress | CountBounces | BindShift | FinishTrack | Refuse

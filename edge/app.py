@@ -169,6 +169,7 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         clock=clock,
         acknowledge=lamps.acknowledge,
         track_done=link.track_done,
+        refuse=lamps.refuse,
         disk_reserve_bytes=config.tracks.disk_reserve_bytes,
     )
     commands = Commands(
@@ -188,7 +189,7 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         lamps=lamps,
         faults=faults,
         ringwatch=ringwatch,
-        time_repair=TimeRepair(outbox, clock, journal.repair),
+        time_repair=TimeRepair(outbox, clock, recorder.journal.repair),
         health=HealthReport(
             clock=clock,
             outbox=outbox,

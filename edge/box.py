@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from edge.health import HealthReport
 from edge.lamps import Lamps
 from edge.link import Link
 from edge.mailbox import RimDied
-from edge.outbox import Outbox
+from edge.outbox import DiskFull, Outbox
 from edge.recording import Recorder
 from edge.requests import Done, PressRequest, Refused, Request, ShiftRequest, StateRequest
 from edge.ringwatch import RingWatch
@@ -31,6 +32,7 @@ _NS = 1_000_000_000
 _LOOK_NS = _NS
 _ROOM_NS = 30 * _NS
 _RECENT = 20
+_FULL = "the disk is full: sound is dropped for presses, and presses are refused when even that does not help"
 
 _Answer = TypeVar("_Answer")
 
@@ -67,19 +69,23 @@ class Box:
         self._look_due_ns = 0
         self._room_due_ns = 0
         self._health_due_ns = 0
+        self._boot: BootData | None = None
 
     def start(self, *, version: str, config_sha256: str, session: int) -> None:
         """Take up what an earlier process left, and say that a new one has started."""
         self._recorder.make_room(self._config.tracks.disk_reserve_bytes)
         open_tracks = self._recorder.resume()
         at = stamp(self._clock, self._clock.mono_ns())
-        boot = BootData(
+        self._boot = BootData(
             stamp=at, version=version, config_sha256=config_sha256, session=session, open_tracks=open_tracks
         )
-        self._outbox.add_event(boot, at.wall_ns)
+        self._when_room(self._tell_boot, at.mono_ns)
 
     def handle(self, fact: BoxFact, now_ns: int) -> None:
-        """Take one fact."""
+        """Take one fact. Where there is no room for what it changes, nothing has happened: who sent it sends again."""
+        self._when_room(lambda: self._take(fact, now_ns), now_ns)
+
+    def _take(self, fact: BoxFact, now_ns: int) -> None:
         match fact:
             case Edge() | Press():
                 self._recorder.take(fact, now_ns)
@@ -106,12 +112,19 @@ class Box:
         self._lamps.tick(now_ns)
         if now_ns >= self._look_due_ns:
             self._look_due_ns = now_ns + _LOOK_NS
-            self._time_repair.tick()
-            self._ringwatch.tick(now_ns)
+            self._when_room(self._tell_boot, now_ns)
+            self._when_room(self._time_repair.tick, now_ns)
+            self._when_room(lambda: self._ringwatch.tick(now_ns), now_ns)
+            full = not self._outbox.has_ballast
+            self._faults.set("disk_full", "outbox", active=full, detail=_FULL if full else "there is room again")
+            if full:
+                self._room_due_ns = min(self._room_due_ns, now_ns)
+            self._faults.write()
             self._lamps.base(fault=bool(self._faults.active))
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + _ROOM_NS
             self._recorder.make_room(self._config.tracks.disk_reserve_bytes)
+            self._recorder.journal.catch_up()
         if self._link.connected and now_ns >= self._health_due_ns:
             self._health_due_ns = now_ns + round(max(self._config.uplink.health_period_s, 1.0) * _NS)
             self._link.send("health", self._health.take(now_ns), retain=True)
@@ -122,6 +135,18 @@ class Box:
         parts = (self._recorder, self._lamps, self._link)
         deadlines = [deadline for part in parts if (deadline := part.next_deadline_ns()) is not None]
         return min([*deadlines, self._look_due_ns])
+
+    def _when_room(self, work: Callable[[], object], now_ns: int) -> None:
+        """Do `work`; where the disk is full it is left, and room is made soon."""
+        try:
+            work()
+        except DiskFull:
+            self._room_due_ns = min(self._room_due_ns, now_ns + _LOOK_NS)
+
+    def _tell_boot(self) -> None:
+        if self._boot is not None:
+            self._outbox.add_event(self._boot, self._boot.stamp.wall_ns)
+            self._boot = None
 
     def _device(self, fact: DeviceState) -> None:
         self._devices[fact.device] = fact.present
@@ -135,12 +160,19 @@ class Box:
                 answer: Refused | None = None
                 for action in self._recorder.take(request.fact, now_ns):
                     if isinstance(action, BindShift):
-                        self._recorder.bind(action, None)
+                        answer = self._bind(action)
                     elif isinstance(action, Refuse):
                         answer = Refused(action.reason)
                 _give(request.answer, answer)
             case StateRequest():
                 _give(request.answer, self._state(now_ns))
+
+    def _bind(self, shift: BindShift) -> Refused | None:
+        try:
+            self._recorder.bind(shift, None)
+        except DiskFull as error:
+            return Refused(f"the shift is not kept: {error}", is_temporary=True)
+        return None
 
     def _press(self, fact: Press, now_ns: int) -> Done | Refused:
         for action in self._recorder.take(fact, now_ns):
@@ -148,7 +180,7 @@ class Box:
                 case AcceptPress() | RepeatedPress():
                     return Done(action.id, repeated=isinstance(action, RepeatedPress))
                 case Refuse():
-                    return Refused(action.reason)
+                    return Refused(action.reason, action.is_temporary)
                 case _:
                     continue
         return Refused("the press was not taken")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -13,7 +14,7 @@ from edge.actions import AcceptPress, Action, BindShift, Refuse, RepeatedPress, 
 from edge.clock import Clock, stamp
 from edge.faults import clean
 from edge.lamps import Lamps
-from edge.outbox import Outbox
+from edge.outbox import DiskFull, Outbox
 from edge.plan import NS, PlannedTrack
 from edge.recording import Recorder
 from edge.wire import (
@@ -70,6 +71,12 @@ class Commands:
         known = self._outbox.reply_of(command.id)
         if known is not None:
             return known
+        try:
+            return self._obey(command, now_ns)
+        except DiskFull as error:
+            return Reply(id=command.id, ok=False, error=clean(str(error)))
+
+    def _obey(self, command: Command, now_ns: int) -> Reply:
         match command:
             case Ping():
                 at = stamp(self._clock, now_ns)
@@ -143,7 +150,9 @@ class Commands:
         return self._remember(Reply(id=command_id, ok=False, error=reason))
 
     def _remember(self, reply: Reply) -> Reply:
-        self._outbox.remember_reply(reply)
+        # Unremembered on a full disk: a press is known by its request, everything else can be asked for again.
+        with suppress(DiskFull):
+            self._outbox.remember_reply(reply)
         return reply
 
 

@@ -31,11 +31,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PreRollSaved:
-    """The first part of the window is durable at `path`; None: there is none, `reason` says why."""
+    """The first part of the window is durable at `path`; None: there is none, `reason` says why.
+
+    `disk_full`: `Outbox.make_room` and `save_pre_roll` again may help.
+    """
 
     track: str
     path: Path | None
     reason: str | None
+    disk_full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,7 @@ class Cutter:
         except OSError as error:
             if error.errno not in _DISK_FULL:
                 raise
-            return PreRollSaved(name, None, f"the disk is full: {error}")
+            return PreRollSaved(name, None, f"the disk is full: {error}", disk_full=True)
         return PreRollSaved(name, path, None)
 
     def _finish(self, track: OpenTrack, now_ns: int) -> TrackFinished | TrackFailed | None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import deque
+from collections.abc import Container
 from typing import Protocol
 
 import msgspec
 
 from edge.clock import Clock, stamp
+from edge.outbox_types import DiskFull
 from edge.wire import EventData, FaultData
 
 _NOTE = "faults"
 _TEXT_MAX = 500
+# What is kept for a disk that is full; the oldest is forgotten first.
+_UNWRITTEN_MAX = 200
 
 
 class Records(Protocol):
@@ -30,21 +36,24 @@ class Records(Protocol):
 
 
 class FaultBook:
-    """The faults by (name, device). `added` is told of each event. `name` follows the wire's `Name`."""
+    """The faults by (name, device). `name` follows the wire's `Name`.
+
+    Nothing here raises `DiskFull`: what can't be written is in force at once and written as soon as there is room.
+    """
 
     def __init__(self, records: Records, clock: Clock) -> None:
         self._records = records
         self._clock = clock
         self._active: dict[tuple[str, str], str] = {}
+        self._unwritten: deque[FaultData] = deque(maxlen=_UNWRITTEN_MAX)
+        self._note_is_due = False
         for name, device, detail in msgspec.json.decode(records.note(_NOTE) or b"[]", type=list[tuple[str, str, str]]):
             self._active[name, device] = detail
 
     @property
     def active(self) -> tuple[str, ...]:
         """The faults that last, one line each."""
-        return tuple(
-            f"{name} {device}: {detail}"[:_TEXT_MAX] for (name, device), detail in sorted(self._active.items())
-        )
+        return tuple(clean(f"{name} {device}: {detail}") for (name, device), detail in sorted(self._active.items()))
 
     def set(self, name: str, device: str, *, active: bool, detail: str) -> bool:
         """The fault begins or ends; returns whether that is news and hence an event."""
@@ -55,10 +64,15 @@ class FaultBook:
             self._active[key] = detail
         else:
             del self._active[key]
+        self._note_is_due = True
         self.moment(name, device, detail, active=active)
-        entries = [(*key, text) for key, text in self._active.items()]
-        self._records.set_note(_NOTE, msgspec.json.encode(entries).decode())
         return True
+
+    def end_others(self, name: str, devices: Container[str]) -> None:
+        """End the faults `name` of devices that are not among `devices`: nobody would tell when they are over."""
+        for fault, device in list(self._active):
+            if fault == name and device not in devices:
+                self.set(name, device, active=False, detail="not configured any more")
 
     def moment(self, name: str, device: str, detail: str, *, active: bool = False, lost_frames: int = 0) -> None:
         """An event about something that is over already, such as a gap in the sound."""
@@ -71,7 +85,19 @@ class FaultBook:
             stamp=at,
             lost_frames=lost_frames,
         )
-        self._records.add_event(data, at.wall_ns)
+        self._unwritten.append(data)
+        self.write()
+
+    def write(self) -> None:
+        """Write what had no room before; does nothing while there is none."""
+        with contextlib.suppress(DiskFull):
+            while self._unwritten:
+                self._records.add_event(self._unwritten[0], self._unwritten[0].stamp.wall_ns)
+                self._unwritten.popleft()
+            if self._note_is_due:
+                entries = [(*key, text) for key, text in self._active.items()]
+                self._records.set_note(_NOTE, msgspec.json.encode(entries).decode())
+                self._note_is_due = False
 
 
 def clean(text: str) -> str:

@@ -41,6 +41,12 @@ class Lamps:
             if lamp.button in (None, button):
                 lamp.indicator.show(Pattern.ACKNOWLEDGED)
 
+    def refuse(self, button: str) -> None:
+        """Tell the person at `button` that the press could not be kept."""
+        for lamp in self._lamps.values():
+            if lamp.button in (None, button):
+                lamp.indicator.show(Pattern.REFUSED)
+
     def identify(self, seconds: int, now_ns: int) -> None:
         """Blink for so many seconds, to the next ten."""
         self._identify_until_ns = now_ns + seconds * 1_000_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,9 +16,11 @@ from edge.faultpoint import FaultPoint, no_fault
 from edge.outbox_backlog import OutboxBacklog
 from edge.outbox_files import TrackFiles
 from edge.outbox_receipts import Receipts
-from edge.outbox_store import DiskFull, Store
+from edge.outbox_requests import Requests
+from edge.outbox_store import Store
 from edge.outbox_types import (
     Applied,
+    DiskFull,
     KnownPress,
     KnownTrack,
     OutboxError,
@@ -30,6 +33,7 @@ from edge.wire import EventData, PressData, Receipt, Reply, ShiftData, Stamp, Tr
 
 __all__ = [
     "Applied",
+    "DiskFull",
     "KnownPress",
     "KnownTrack",
     "Outbox",
@@ -39,7 +43,6 @@ __all__ = [
     "Waiting",
 ]
 
-_REQUESTS_KEPT = 10_000
 _GONE = "its file is gone from the disk of the box, which was full or is failing"
 _NO_ROOM = "dropped before delivery: the disk of the box was full"
 
@@ -76,6 +79,8 @@ class Outbox:
         self.files = TrackFiles(folder / "tracks", fault)
         self.files.clean(self._files_wanted())
         self._receipts = Receipts(self._db)
+        self._requests = Requests(self._db)
+        self._session = 0
         self.backlog = OutboxBacklog(self._db, site, box, self.files.folder)
 
     def close(self) -> None:
@@ -83,8 +88,19 @@ class Outbox:
         self._store.close()
 
     def next_session(self) -> int:
-        """A number for a connection to the broker, larger than all before it."""
-        return self._store.write("note", lambda: rows.count_up(self._db, "session"))
+        """A number for a connection to the broker, larger than all before it.
+
+        On a full disk it is not remembered beyond this process: to deliver is how room is made.
+        """
+        self._session = max(self._session, rows.counter(self._db, "session")) + 1
+        with contextlib.suppress(DiskFull):
+            self._store.write("note", lambda: rows.set_counter(self._db, "session", self._session))
+        return self._session
+
+    @property
+    def has_ballast(self) -> bool:
+        """Whether presses can be written even if the disk gets full."""
+        return self._store.has_ballast
 
     def last_seq(self) -> int:
         """The number of the newest event, 0 before the first."""
@@ -114,7 +130,7 @@ class Outbox:
             if plan is not None:
                 rows.insert_track(self._db, plan, data.stamp, seq)
             if data.request_id is not None:
-                self._remember(data.request_id, press_id, None)
+                self._requests.remember_press(data.request_id, press_id)
             return seq
 
         return self._store.write("press", work)
@@ -134,7 +150,7 @@ class Outbox:
         def work() -> int:
             self._db.execute("replace into shift values (?, ?)", [data.button, data.employee])
             if reply is not None:
-                self._remember(reply.id, None, wire.encode(reply))
+                self._requests.remember_reply(reply)
             return self._events.add(data, data.stamp.wall_ns)
 
         return self._store.write("shift", work)
@@ -149,7 +165,7 @@ class Outbox:
         def work() -> None:
             rows.insert_track(self._db, plan, stamp, self.last_seq())
             if reply is not None:
-                self._remember(reply.id, None, wire.encode(reply))
+                self._requests.remember_reply(reply)
 
         self._store.write("track", work)
 
@@ -182,20 +198,15 @@ class Outbox:
 
     def press_of_request(self, request_id: str) -> str | None:
         """The press that a request made, None for a new request. The last ten thousand requests are remembered."""
-        row = self._db.execute("select press from request where id = ?", [request_id]).fetchone()
-        return None if row is None or row[0] is None else str(row[0])
+        return self._requests.press(request_id)
 
     def reply_of(self, command_id: str) -> Reply | None:
         """The reply that a command was given, None for a new one."""
-        row = self._db.execute("select reply from request where id = ?", [command_id]).fetchone()
-        if row is None or row[0] is None:
-            return None
-        reply: Reply = wire.decode(row[0], Reply)
-        return reply
+        return self._requests.reply(command_id)
 
     def remember_reply(self, reply: Reply) -> None:
         """Remember the reply to a command that changed nothing else here."""
-        self._store.write("note", lambda: self._remember(reply.id, None, wire.encode(reply)))
+        self._store.write("note", lambda: self._requests.remember_reply(reply))
 
     def open_tracks(self) -> list[OpenTrack]:
         """The promised tracks that are not finished, newest press first; with the pre-roll whose file is there."""
@@ -242,14 +253,15 @@ class Outbox:
         """Drop undelivered sound, oldest press first, until `free_bytes` are free on the disk; never a press.
 
         Leftovers of delivered tracks go before. Each drop is an event, durable before its file goes wherever there is
-        room for the event. Tracks whose file is gone from the disk are told as lost, too.
+        room for the event. Tracks whose file is gone from the disk are told as lost, too, when that can be written.
         """
         before = self._free_bytes(self._folder)
         self.files.clean(self._files_wanted())
+        with_sound = self.files.with_sound()
         dropped: list[str] = []
         untold: list[str] = []
         for track in self._finished():
-            if self.files.finished(track) is None:
+            if track not in with_sound:
                 untold.append(track)
             elif self._free_bytes(self._folder) < free_bytes:
                 try:
@@ -259,9 +271,10 @@ class Outbox:
                     # Not even the event has room: files go first. After a crash right here they are told as gone.
                     untold.append(track)
                 self.files.remove(track)
-        for track in untold:
-            self._store.write("room", partial(self._lose, track, _GONE, wall_ns))
-        dropped += untold
+        with contextlib.suppress(DiskFull):
+            for track in untold:
+                self._store.write("room", partial(self._lose, track, _GONE, wall_ns))
+                dropped.append(track)
         freed = self._free_bytes(self._folder) - before
         if self._free_bytes(self._folder) >= free_bytes:
             self._store.restore_ballast()
@@ -281,14 +294,6 @@ class Outbox:
     def _is_open(self, track: str) -> bool:
         row = self._db.execute("select 1 from track where id = ? and state = ?", [track, TrackState.OPEN]).fetchone()
         return row is not None
-
-    def _remember(self, request_id: str, press: str | None, reply: bytes | None) -> None:
-        self._db.execute(
-            "insert into request (id, press, reply) values (?, ?, ?) on conflict (id) do update"
-            " set press = coalesce(press, excluded.press), reply = coalesce(reply, excluded.reply)",
-            [request_id, press, reply],
-        )
-        self._db.execute("delete from request where n <= (select max(n) from request) - ?", [_REQUESTS_KEPT])
 
     def _files_wanted(self) -> Mapping[str, str | None]:
         """Tracks whose files matter: the name of the one file of a finished track, None (all) for an open one."""

@@ -25,10 +25,10 @@ class TrackFiles:
         path = self.folder / (track + PRE_ROLL)
         return path if path.exists() else None
 
-    def finished(self, track: str) -> Path | None:
-        """The file of a finished track, None where it is gone."""
-        paths = (path for path in self.folder.glob(f"{track}.*") if path.suffix not in (PRE_ROLL, MANIFEST, TEMPORARY))
-        return next(paths, None)
+    def with_sound(self) -> set[str]:
+        """The tracks whose finished file is here."""
+        others = (PRE_ROLL, MANIFEST, TEMPORARY)
+        return {path.name.partition(".")[0] for path in self.folder.iterdir() if path.suffix not in others}
 
     def remove(self, track: str, keep: str | None = None) -> None:
         """Remove the files of a track but the one named `keep`."""

@@ -78,8 +78,13 @@ def counter(db: Database, name: str) -> int:
 def count_up(db: Database, name: str) -> int:
     """The next number of a row of numbers from 1, never given twice."""
     value = counter(db, name) + 1
-    db.execute("replace into counter values (?, ?)", [name, value])
+    set_counter(db, name, value)
     return value
+
+
+def set_counter(db: Database, name: str, value: int) -> None:
+    """Make `value` the last number given."""
+    db.execute("replace into counter values (?, ?)", [name, value])
 
 
 def insert_track(db: Database, plan: PlannedTrack, stamp: wire.Stamp, place: int) -> None:

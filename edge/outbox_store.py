@@ -14,15 +14,13 @@ from sqlite_utils import Database
 from edge.durable import sync_folder
 from edge.faultpoint import FaultPoint
 from edge.outbox_schema import migrations
-from edge.outbox_types import OutboxError
+from edge.outbox_types import DiskFull, OutboxError
 
 # Enough for a hundred presses after every other byte of the disk has been taken by somebody else.
 _BALLAST_BYTES = 4 * 1024 * 1024
 
 
-class DiskFull(OutboxError):
-    """The disk is full and the ballast is used up: nothing can be written."""
-
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _Result = TypeVar("_Result")
 
@@ -30,7 +28,7 @@ _Result = TypeVar("_Result")
 class Store:
     """SQLite in WAL mode with synchronous=FULL at `folder/outbox.db`. Raises `OutboxError` where it can't be used.
 
-    A ballast file is kept beside it and given up when the disk is full, so that a press can always be written.
+    A ballast file is kept beside it and given up when the disk is full, so that a press can be written then.
     """
 
     def __init__(self, folder: Path, fault: FaultPoint) -> None:
@@ -40,10 +38,7 @@ class Store:
         self._lock = _lock(folder / "outbox.lock")
         path = folder / "outbox.db"
         try:
-            self.db = _open(path)
-        except sqlite3.DatabaseError as error:
-            os.close(self._lock)
-            raise OutboxError(f"outbox {path} can't be opened: {error}; move the file away to begin anew") from error
+            self.db = self._opened(path)
         except OutboxError:
             os.close(self._lock)
             raise
@@ -69,17 +64,40 @@ class Store:
         self._fault(f"outbox.{name}.after_commit")
         return result
 
+    @property
+    def has_ballast(self) -> bool:
+        """Whether a press can be written even when the disk is full."""
+        return self._ballast.exists() and self._ballast.stat().st_size >= _BALLAST_BYTES
+
     def restore_ballast(self) -> None:
         """Take the ballast's room again, where there is any; a full disk is not an error here."""
-        if self._ballast.exists():
+        if self.has_ballast:
             return
-        descriptor = os.open(self._ballast, os.O_CREAT | os.O_WRONLY, 0o600)
+        try:
+            descriptor = os.open(self._ballast, os.O_CREAT | os.O_WRONLY, 0o600)
+        except OSError:
+            return
         try:
             os.posix_fallocate(descriptor, 0, _BALLAST_BYTES)
         except OSError:
             self._ballast.unlink()
         finally:
             os.close(descriptor)
+
+    def _opened(self, path: Path) -> Database:
+        try:
+            try:
+                return _open(path)
+            except sqlite3.OperationalError:
+                if not self._ballast.exists():
+                    raise
+                # SQLite needs room for its files beside the database.
+                self._ballast.unlink()
+                return _open(path)
+        except sqlite3.DatabaseError as error:
+            damaged = getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+            remedy = "move the file away to begin anew" if damaged else "is its disk full, read-only or failing?"
+            raise OutboxError(f"outbox {path} can't be opened: {error}; {remedy}") from error
 
     def _attempt(self, name: str, work: Callable[[], _Result]) -> _Result:
         try:

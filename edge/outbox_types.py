@@ -13,6 +13,10 @@ class OutboxError(Exception):
     """The outbox can't be used as it is; the message names the file, what is wrong and the remedy."""
 
 
+class DiskFull(OutboxError):
+    """The disk is full and the ballast is used up: nothing can be written, and nothing has changed."""
+
+
 class TrackState(StrEnum):
     """The life of a track: promised, on the disk as one file, at the bridge; or gone for a reason that was sent."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from drivers.contract import Press
@@ -19,8 +20,8 @@ from edge.actions import (
 from edge.clock import Clock, stamp
 from edge.cutter import PreRollSaved, TrackFailed, TrackFinished
 from edge.faults import FaultBook, clean
-from edge.outbox import Outbox, TrackState
-from edge.outbox_store import DiskFull
+from edge.journal_keeper import JournalKeeper, PressBook
+from edge.outbox import DiskFull, Outbox, TrackState
 from edge.plan import OpenTrack, PlannedTrack
 from edge.session import Session
 from edge.wire import PressData, Reply, ShiftData, Stamp
@@ -44,20 +45,12 @@ class TrackWork(Protocol):
         ...
 
 
-class PressBook(Protocol):
-    """What is needed of the journal."""
-
-    def append(self, press_id: str, data: PressData) -> None:
-        """Add a line; raises `OSError`."""
-        ...
-
-    def restore(self, presses: Iterable[tuple[str, PressData]]) -> int:
-        """Add the lines that are missing; raises `OSError`."""
-        ...
-
-
 class Recorder:
-    """The durable side of the session. `acknowledge(button)` is called once a press and its pre-roll are safe."""
+    """The durable side of the session. `acknowledge(button)` is called once a press and its pre-roll are safe.
+
+    `refuse(button)` is called for a press that could not be made durable though all sound was dropped for it that may
+    be. Only `bind` and `extend` raise `DiskFull`; everything else then waits for room.
+    """
 
     def __init__(
         self,
@@ -71,14 +64,16 @@ class Recorder:
         acknowledge: Callable[[str], None],
         track_done: Callable[[str], None],
         disk_reserve_bytes: int,
+        refuse: Callable[[str], None] = lambda _button: None,
     ) -> None:
         self._session = session
         self._outbox = outbox
         self._cutter = cutter
-        self._journal = journal
+        self.journal = JournalKeeper(journal, faults, self._recent_presses)
         self._faults = faults
         self._clock = clock
         self._acknowledge = acknowledge
+        self._refuse = refuse
         self._track_done = track_done
         self._disk_reserve_bytes = disk_reserve_bytes
         self._awaiting_pre_roll: dict[str, str] = {}
@@ -86,8 +81,7 @@ class Recorder:
 
     def resume(self) -> int:
         """Take up what an earlier process left: journal lines, open tracks; returns how many of these."""
-        recent = reversed(self._outbox.recent_presses(_RESTORED))
-        self._write_journal(lambda: self._journal.restore((known.id, known.data) for known in recent))
+        self.journal.catch_up()
         tracks = self._outbox.open_tracks()
         for track in tracks:
             if track.pre_roll is None and track.stamp.boot_id == self._clock.boot_id:
@@ -118,26 +112,18 @@ class Recorder:
         return min(deadlines, default=None)
 
     def act(self, actions: Iterable[Action]) -> list[Action]:
-        """Make the session's actions durable, in order."""
-        done = list(actions)
-        for action in done:
-            match action:
-                case AcceptPress():
-                    self._record_press(action)
-                case CountBounces():
-                    self._outbox.count_bounces(action.id, action.bounces)
-                case FinishTrack():
-                    self._finish(action.track)
-                case BindShift() | RepeatedPress() | Refuse():
-                    # A shift is recorded together with the reply to who asked for it; the others change nothing.
-                    pass
-        return done
+        """Make the session's actions durable, in order; returns them, a press that found no room as `Refuse`."""
+        return [self._do(action) for action in actions]
 
     def bind(self, shift: BindShift, reply: Reply | None) -> None:
         """Make a shift durable, with the reply to the command that asked for it, if one did."""
         at = stamp(self._clock, shift.mono_ns)
         data = ShiftData(button=shift.button, employee=shift.employee, stamp=at, source=shift.source)
-        self._outbox.set_shift(data, reply)
+        try:
+            self._outbox.set_shift(data, reply)
+        except DiskFull:
+            self._session.unbind(shift)
+            raise
 
     def extend(self, plan: PlannedTrack, press_stamp: Stamp, reply: Reply) -> None:
         """Promise a further track for a known press, durable with the reply, and begin to save it."""
@@ -147,22 +133,25 @@ class Recorder:
 
     def pre_roll_saved(self, fact: PreRollSaved) -> None:
         """The sound before a press is durable, or it is known that there is none: the person may be told."""
+        if fact.disk_full and self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES):
+            known = self._outbox.track(fact.track)
+            if known is not None and known.state is TrackState.OPEN:
+                self._cutter.save_pre_roll(OpenTrack(known.plan, known.stamp))
+                return
         if fact.path is None:
             self._faults.moment("pre_roll_missing", fact.track, fact.reason or "unknown reason")
         self._tell_person(fact.track)
 
     def track_finished(self, fact: TrackFinished) -> None:
         """The file is durable; now the outbox takes it over."""
-        self._durably(lambda: self._outbox.finish_track(fact.path, fact.manifest, self._clock.wall_ns()))
-        self._tell_person(fact.track)
-        self._track_done(fact.track)
+        self._end(fact.track, lambda: self._outbox.finish_track(fact.path, fact.manifest, self._clock.wall_ns()))
 
     def track_failed(self, fact: TrackFailed, now_ns: int) -> None:
         """Without a file: make room and try again where that is the reason, else say that the track is lost."""
         if not fact.disk_full:
-            self._durably(lambda: self._outbox.lose_track(fact.track, clean(fact.reason), self._clock.wall_ns()))
-            self._tell_person(fact.track)
-            self._track_done(fact.track)
+            self._end(
+                fact.track, lambda: self._outbox.lose_track(fact.track, clean(fact.reason), self._clock.wall_ns())
+            )
             return
         dropped = self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES)
         self._retries[fact.track] = now_ns if dropped else now_ns + _RETRY_NS
@@ -182,7 +171,32 @@ class Recorder:
             self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES)
             write()
 
-    def _record_press(self, press: AcceptPress) -> None:
+    def _do(self, action: Action) -> Action:
+        match action:
+            case AcceptPress():
+                return self._record_press(action)
+            case CountBounces():
+                # How often a contact bounced is worth a line, and no trouble where there is no room for it.
+                with suppress(DiskFull):
+                    self._outbox.count_bounces(action.id, action.bounces)
+            case FinishTrack():
+                self._finish(action.track)
+            case BindShift() | RepeatedPress() | Refuse():
+                # A shift is recorded together with the reply to who asked for it; the others change nothing.
+                pass
+        return action
+
+    def _end(self, track: str, write: Callable[[], object]) -> None:
+        try:
+            self._durably(write)
+        except DiskFull:
+            # The cutter keeps what it has made: asked again, it says the same again.
+            self._retries[track] = self._clock.mono_ns() + _RETRY_NS
+            return
+        self._tell_person(track)
+        self._track_done(track)
+
+    def _record_press(self, press: AcceptPress) -> AcceptPress | Refuse:
         at = stamp(self._clock, press.mono_ns)
         data = PressData(
             button=press.button.name,
@@ -197,22 +211,22 @@ class Recorder:
             misuse=press.misuse,
             request_id=press.request_id,
         )
-        self._durably(lambda: self._outbox.record_press(press.id, data, press.track))
+        try:
+            self._durably(lambda: self._outbox.record_press(press.id, data, press.track))
+        except DiskFull as error:
+            self._session.forget(press)
+            self._refuse(press.button.name)
+            return Refuse(press.button.name, press.request_id, f"the press is not kept: {error}", is_temporary=True)
         if press.track is not None:
             self._awaiting_pre_roll[press.track.track] = press.button.name
             self._cutter.save_pre_roll(OpenTrack(press.track, at))
         else:
             self._acknowledge(press.button.name)
-        self._write_journal(lambda: self._journal.append(press.id, data))
+        self.journal.append(press.id, data)
+        return press
 
-    def _write_journal(self, write: Callable[[], object]) -> None:
-        # The outbox holds the press; a CSV that can't be written is a fault and no reason to lose the next press.
-        try:
-            write()
-        except OSError as error:
-            self._faults.set("journal", "csv", active=True, detail=str(error))
-        else:
-            self._faults.set("journal", "csv", active=False, detail="written again")
+    def _recent_presses(self) -> list[tuple[str, PressData]]:
+        return [(known.id, known.data) for known in reversed(self._outbox.recent_presses(_RESTORED))]
 
     def _tell_person(self, track: str) -> None:
         button = self._awaiting_pre_roll.pop(track, None)

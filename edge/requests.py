@@ -20,9 +20,10 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Nothing was done; `reason` names the remedy."""
+    """Nothing was done; `reason` names the remedy. `is_temporary`: the same request may succeed later."""
 
     reason: str
+    is_temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import heapq
 from bisect import insort
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 
 from drivers.contract import Edge, Press
 from edge.actions import (
@@ -96,6 +97,21 @@ class Session:
                 actions.append(FinishTrack(track.plan.track))
         return actions
 
+    def forget(self, press: AcceptPress) -> None:
+        """The press could not be made durable: it has not been."""
+        button = self._buttons[press.button.name]
+        button.forget(press)
+        if press.request_id is not None:
+            self._requests.pop(press.request_id, None)
+        if press.track is not None:
+            self._deadlines = [entry for entry in self._deadlines if entry[1] != press.track.track]
+            heapq.heapify(self._deadlines)
+
+    def unbind(self, shift: BindShift) -> None:
+        """The shift could not be made durable: it is not in force."""
+        with suppress(ValueError):
+            self._buttons[shift.button].shifts.remove((shift.mono_ns, shift.employee))
+
     def watch(self, plan: PlannedTrack) -> None:
         """Ask for `FinishTrack` at the end of a track that was opened elsewhere (an extension)."""
         heapq.heappush(self._deadlines, (plan.end_ns + _MARGIN_NS, plan.track))
@@ -110,10 +126,11 @@ class Session:
     def _accept(self, button: _Button, fact: Edge | Press) -> AcceptPress:
         press_id = self._new_id()
         misuse = button.hammered(fact.mono_ns, self._misuse_presses, self._misuse_window_ns)
+        shared = button.last_plan if misuse else None
         plan = None
-        if not misuse:
-            plan = self._plan(button.config, press_id, fact)
-            button.last_track = plan.track if plan else None
+        # A series that goes on beyond the window of its track gets another one: its sound is evidence, too.
+        if shared is None or not shared.start_ns <= fact.mono_ns < shared.end_ns:
+            plan = shared = button.last_plan = self._plan(button.config, press_id, fact)
         request_id = None if isinstance(fact, Edge) else fact.request_id
         if request_id is not None:
             self._requests[request_id] = press_id
@@ -129,7 +146,7 @@ class Session:
             source=fact.source,
             simulated=fact.simulated,
             employee=button.employee(fact),
-            track_id=button.last_track,
+            track_id=None if shared is None else shared.track,
             track=plan,
             misuse=misuse,
             request_id=request_id,
@@ -159,7 +176,7 @@ class _Button:
         self.config = config
         self.contact = Contact(debounce_ns)
         self.last_press: str | None = None
-        self.last_track: str | None = None
+        self.last_plan: PlannedTrack | None = None
         self.shifts: list[tuple[int, str | None]] = []
         self._times: deque[int] = deque()
 
@@ -170,6 +187,15 @@ class _Button:
         while len(self._times) > presses:
             self._times.popleft()
         return count >= presses
+
+    def forget(self, press: AcceptPress) -> None:
+        """Take back what `press` has left here."""
+        with suppress(ValueError):
+            self._times.remove(press.mono_ns)
+        if press.track is not None and self.last_plan is press.track:
+            self.last_plan = None
+        if self.last_press == press.id:
+            self.last_press = None
 
     def bind(self, shift: Shift) -> BindShift | Refuse:
         """The shift in force from its own stamp on; only for a shared button."""

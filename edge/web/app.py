@@ -131,7 +131,7 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int]) -> Litest
         wanted = await body(request, PressBody)
         done = await asks.press(wanted.button, wanted.employee, wanted.request_id, now_ns)
         if isinstance(done, Refused):
-            raise _Answer(404, done.reason)
+            raise _Answer(503 if done.is_temporary else 404, done.reason)
         if is_form(request):
             return back(f"?done={quote(wanted.button)}")
         return Response({"press": done.press, "repeated": done.repeated}, status_code=202)
@@ -142,7 +142,7 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int]) -> Litest
         wanted = await body(request, ShiftBody)
         refused = await asks.shift(wanted.button, wanted.employee, now_ns)
         if refused is not None:
-            raise _Answer(404, refused.reason)
+            raise _Answer(503 if refused.is_temporary else 404, refused.reason)
         if is_form(request):
             return back("?done=shift")
         return Response({"button": wanted.button, "employee": wanted.employee}, status_code=202)

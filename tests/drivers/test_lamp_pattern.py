@@ -64,7 +64,11 @@ def test_every_pattern_is_defined_and_ends_or_lasts(table):
     for pattern in Pattern:
         steps = table[pattern]
         assert all(seconds > 0 for _, seconds in steps.pairs)
-    assert {pattern for pattern in Pattern if table[pattern].total_s} == {Pattern.ACKNOWLEDGED, Pattern.IDENTIFY}
+    assert {pattern for pattern in Pattern if table[pattern].total_s} == {
+        Pattern.ACKNOWLEDGED,
+        Pattern.REFUSED,
+        Pattern.IDENTIFY,
+    }
 
 
 def test_the_log_lamp_says_that_it_is_simulated():

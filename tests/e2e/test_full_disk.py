@@ -8,7 +8,7 @@ from watermark import watermarked, write_wav
 
 from demo.ledger import Ledger
 from demo.locate import Source
-from edge.outbox_store import DiskFull
+from edge.outbox_types import DiskFull
 
 DISK_BYTES = 14 * 1024 * 1024
 RESERVE_BYTES = 2 * 1024 * 1024

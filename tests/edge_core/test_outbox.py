@@ -14,7 +14,8 @@ from outbox_view import pending_events, pending_tracks
 
 from edge import wire
 from edge.outbox import Outbox, OutboxError, TrackState
-from edge.outbox_store import DiskFull, Store
+from edge.outbox_store import Store
+from edge.outbox_types import DiskFull
 from edge.plan import PlannedTrack
 from edge.wire import PressData, Receipt, Received, Reply, ShiftData, TimeData, TrackData, Trigger
 

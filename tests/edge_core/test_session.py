@@ -235,3 +235,14 @@ def test_open_tracks_and_shifts_survive_a_restart():
     assert box.resume(tracks, BOOT_A, {"kok": "Olga", "gone": "X"}) == [FinishTrack("older")]
     assert FinishTrack("mine") in box.tick(106 * S)
     assert accepted(box.handle(press(1, "kok"), 1))[0].employee == "Olga"
+
+
+def test_hammering_beyond_the_window_of_its_track_is_recorded_too():
+    box = session(presses={"misuse_presses": 3, "misuse_window_s": 10})
+    presses = [accepted(box.handle(press(S * (100 + n)), S * (100 + n)))[0] for n in range(200)]
+    plans = [p.track for p in presses if p.track is not None]
+    by_track = {plan.track: plan for plan in plans}
+    assert all(p.misuse for p in presses[2:])
+    assert all(by_track[p.track_id].start_ns <= p.mono_ns < by_track[p.track_id].end_ns for p in presses)
+    # A window holds 60 s after its press.
+    assert [plan.mono_ns // S - 100 for plan in plans] == [0, 1, 61, 121, 181]

@@ -47,5 +47,10 @@ def pending_tracks(box: Outbox) -> list[PendingTrack]:
     for item in box.backlog.tracks():
         manifest = box.track(item.id).manifest
         missing = tuple(chunk.n for chunk in box.backlog.chunks(item.id))
-        found.append(PendingTrack(item.id, box.files.finished(item.id), manifest, missing))
+        found.append(PendingTrack(item.id, _finished_file(box, item.id), manifest, missing))
     return found
+
+
+def _finished_file(box: Outbox, track: str) -> Path:
+    (path,) = (path for path in box.files.folder.glob(f"{track}.*") if path.suffix not in (".pre", ".json", ".tmp"))
+    return path

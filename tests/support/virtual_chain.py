@@ -23,7 +23,7 @@ from cloud_bridge.store.engine import open_store
 from cloud_bridge.store.migrate import upgrade
 from drivers.contract import Block, Press, Source
 from drivers.wav_capture import WavCapture
-from edge.actions import AcceptPress
+from edge.actions import AcceptPress, Refuse
 from edge.config import Config, decode
 from edge.cutter import Cutter, CutterDied, PreRollSaved, TrackFailed, TrackFinished
 from edge.faultpoint import no_fault
@@ -31,6 +31,7 @@ from edge.faults import FaultBook
 from edge.journal import Journal
 from edge.link import Link
 from edge.outbox import Outbox
+from edge.outbox_types import DiskFull
 from edge.recording import Recorder
 from edge.session import Session
 from edge.uplink import Connected, Disconnected, Message, Published
@@ -235,6 +236,8 @@ class VirtualBox:
         now_ns = self.clock.mono_ns()
         fact = Press(button, now_ns if mono_ns is None else mono_ns, 0, Source.SIMULATED, True, request_id=request_id)
         (accepted,) = self.recorder.take(fact, now_ns)
+        if isinstance(accepted, Refuse):
+            raise DiskFull(accepted.reason)
         assert isinstance(accepted, AcceptPress)
         self.settle()
         return accepted
