@@ -1,7 +1,8 @@
 """The local journal of presses: CSV files that a person opens in a spreadsheet, one a month.
 
 UTF-8 with a byte order mark, semicolons, CRLF: what Excel opens by a double click where the comma is the decimal sign;
-other spreadsheets ask. One row is one line. Text that a spreadsheet would run as a formula gets an apostrophe before
+other spreadsheets ask. A file that a person has saved in another form is set aside, untouched, and begun anew. One row
+is one line. Text that a spreadsheet would run as a formula gets an apostrophe before
 it. The outbox is the truth; the journal is restored from it where a crash came between the two.
 """
 
@@ -9,8 +10,10 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -38,9 +41,17 @@ _BOM = "\ufeff"
 _END = b"\r\n"
 # More than one row can have.
 _TAIL_BYTES = 65536
+# Other names in the folder are not the journal's.
+_MONTHS = "presses-[0-9][0-9][0-9][0-9]-[0-9][0-9].csv"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+_log = logging.getLogger(__name__)
+
 Row = Mapping[str, str]
+
+
+class _Foreign(Exception):
+    """The file is not as the journal writes it."""
 
 
 class Journal:
@@ -66,7 +77,13 @@ class Journal:
         with path.open("r+b") as file:
             start = max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES)
             file.seek(start)
-            file.truncate(file.seek(start + file.read().rfind(_END) + len(_END)))
+            last_end = file.read().rfind(_END)
+            file.seek(0)
+            if last_end < 0 or file.read(len(_HEAD)) != _HEAD:
+                _set_aside(path)
+                self._write(path, [row])
+                return
+            file.truncate(file.seek(start + last_end + len(_END)))
             file.write(_line(row.values()).encode())
             file.flush()
             self._fault("journal.before_append_fsync")
@@ -134,7 +151,13 @@ class Journal:
         return self._folder / f"presses-{row['time'][:7]}.csv"
 
     def _read_all(self) -> dict[Path, list[Row]]:
-        return {path: _read(path) for path in sorted(self._folder.glob("presses-*.csv"))}
+        months: dict[Path, list[Row]] = {}
+        for path in sorted(self._folder.glob(_MONTHS)):
+            try:
+                months[path] = _read(path)
+            except _Foreign:
+                _set_aside(path)
+        return months
 
     def _write(self, path: Path, rows: Iterable[Row]) -> None:
         text = _BOM + _line(COLUMNS) + "".join(_line(row.values()) for row in rows)
@@ -146,9 +169,34 @@ def _ordered(rows: Iterable[Row]) -> list[Row]:
 
 
 def _read(path: Path) -> list[Row]:
+    """The whole rows; raises `_Foreign`."""
     content = path.read_bytes()
-    whole = content[: content.rfind(_END) + len(_END)].decode("utf-8-sig")
-    return [row for row in csv.DictReader(io.StringIO(whole, newline=""), delimiter=";") if None not in row.values()]
+    if not content.startswith(_HEAD):
+        raise _Foreign
+    whole = content[len(_HEAD) : content.rfind(_END) + len(_END)]
+    try:
+        cells = list(csv.reader(io.StringIO(whole.decode("utf-8"), newline=""), delimiter=";", strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise _Foreign from error
+    rows: list[Row] = [dict(zip(COLUMNS, row, strict=False)) for row in cells]
+    if any(len(row) != len(COLUMNS) for row in cells) or not all(_is_ours(row) for row in rows):
+        raise _Foreign
+    return rows
+
+
+def _is_ours(row: Row) -> bool:
+    with suppress(ValueError):
+        datetime.strptime(row["time"], "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the zone stands in the next column
+        return row["mono_ns"].isascii() and row["mono_ns"].isdigit()
+    return False
+
+
+def _set_aside(path: Path) -> None:
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.edited-{number}.csv")).exists():
+        number += 1
+    _log.warning("%s was saved in another form by another program; it is now %s", path, aside.name)
+    path.rename(aside)
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -160,3 +208,6 @@ def _line(cells: Iterable[str]) -> str:
 def _safe(text: str) -> str:
     one_line = " ".join(text.split())
     return f"'{one_line}" if one_line.startswith(_FORMULA) else one_line
+
+
+_HEAD = (_BOM + _line(COLUMNS)).encode()

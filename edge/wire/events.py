@@ -36,8 +36,8 @@ class Trigger(StrEnum):
 class PressData(Strict, frozen=True):
     """A client or a member of staff pressed. `track` is the id of the track that will hold the sound, if any will.
 
-    `misuse` marks hammering: the press counts as evidence, and shares the track of an earlier press of the series while it
-    lies in that track's window.
+    `misuse` marks hammering: the press counts as evidence, and shares the track of an earlier press of the series while
+    it lies in that track's window.
     """
 
     button: Name

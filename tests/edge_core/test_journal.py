@@ -180,3 +180,48 @@ def test_the_time_zone_of_the_machine_is_the_default(tmp_path):
     Journal(tmp_path, "").append("a", data())
     assert stamp(0).wall_ns == WALL
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def _saved_as(form, content):
+    text = content.decode("utf-8-sig")
+    match form:
+        case "line feeds":
+            return text.replace("\r\n", "\n").encode("utf-8-sig")
+        case "commas":
+            return text.replace(";", ",").encode("utf-8-sig")
+        case "another code page":
+            return text.encode("cp1251")
+        case "numbers as a spreadsheet shows them":
+            return text.replace(";5000000000\r\n", ";5E+09\r\n").encode("utf-8-sig")
+        case "a column less":
+            return "".join(line.partition(";")[2] for line in text.splitlines(keepends=True)).encode("utf-8-sig")
+        case "empty":
+            return b""
+
+
+FORMS = ["line feeds", "commas", "another code page", "numbers as a spreadsheet shows them", "a column less", "empty"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_month_that_a_person_saved_in_another_form_is_set_aside_and_nothing_of_it_lost(journal, tmp_path, form):
+    first = data(5_000_000_000, employee="Анна")
+    journal.append("a" * 32, first)
+    (month,) = tmp_path.glob("*.csv")
+    edited = _saved_as(form, month.read_bytes())
+    month.write_bytes(edited)
+    assert journal.restore([("a" * 32, first)]) == 1
+    journal.append("b" * 32, data(6_000_000_000))
+    assert [row["id"] for row in rows(month)] == ["a" * 32, "b" * 32]
+    (aside,) = tmp_path.glob("*.edited-1.csv")
+    assert aside.read_bytes() == edited
+
+
+@pytest.mark.parametrize("form", ["line feeds", "commas", "another code page", "a column less", "empty"])
+def test_a_press_never_cuts_off_what_a_person_has_saved(journal, tmp_path, form):
+    journal.append("a" * 32, data(5_000_000_000, employee="Анна"))
+    (month,) = tmp_path.glob("*.csv")
+    edited = _saved_as(form, month.read_bytes())
+    month.write_bytes(edited)
+    journal.append("b" * 32, data(6_000_000_000))
+    assert next(tmp_path.glob("*.edited-1.csv")).read_bytes() == edited
+    assert "b" * 32 in month.read_text("utf-8-sig")
