@@ -12,7 +12,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from cloud_bridge.store import queries
 from cloud_bridge.store.rows import BoxRow, Instant, PressRow, SeqGap, TrackRow
-from cloud_bridge.web.audio import send_audio
+from cloud_bridge.web.audio import describe_audio, send_audio
 from cloud_bridge.web.press_view import cursor_text, is_dated, state_of
 from cloud_bridge.web.presses import (
     BoxQuery,
@@ -175,7 +175,7 @@ def get_box(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> Api
 
 def make_api() -> Router:
     """All of it under its version's path."""
-    handlers = [list_presses, get_press, get_track, get_peaks, send_audio, list_boxes, get_box]
+    handlers = [list_presses, get_press, get_track, get_peaks, send_audio, describe_audio, list_boxes, get_box]
     return Router("/api/v1", route_handlers=handlers)
 
 

@@ -6,10 +6,11 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar import Response, get
+from litestar import Response, get, head
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
+from msgspec import Struct
 
 from cloud_bridge.blobs import BlobError, BlobMissing
 from cloud_bridge.store import queries
@@ -17,6 +18,7 @@ from cloud_bridge.store.rows import TrackRow, TrackState
 from cloud_bridge.web import audit
 from cloud_bridge.web.press_view import AUDIO_TYPES
 from cloud_bridge.web.presses import known_id
+from cloud_bridge.web.settings import Services
 from cloud_bridge.web.visitor import AnyRequest, services_of
 from edge.wire import TrackData
 
@@ -60,40 +62,77 @@ def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:
 def send_audio(request: AnyRequest, track_id: FromPath[str], *, download: FromQuery[bool] = False) -> Response[Any]:
     """The sound itself, as FLAC, WAV or Ogg Opus; 404 while it is not complete."""
     services = services_of(request)
-    track = queries.track(services.store, known_id(track_id))
-    if track is None or track.state is not TrackState.COMPLETE or track.blob is None or track.manifest is None:
-        raise NotFoundException("there is no sound of this track")
-    manifest = track.manifest
-    etag = f'"{manifest.sha256}"'
-    headers = {
-        "accept-ranges": "bytes",
-        "cache-control": "private, no-cache",
-        "content-type": AUDIO_TYPES[manifest.codec],
-        "content-disposition": f'{"attachment" if download else "inline"}; filename="{file_name(track, manifest)}"',
-        "etag": etag,
-    }
+    sound = _find(services, track_id, download=download)
     action, again_s = ("track.download", 0.0) if download else ("track.listen", services.settings.listen_again_s)
     # Before the first byte leaves: who hears it is on record, or it is not heard.
-    audit.record(services, request, action, track.id, unless_within_s=again_s)
-    if request.headers.get("if-none-match") == etag and "range" not in request.headers:
+    audit.record(services, request, action, track_id, unless_within_s=again_s)
+    headers = sound.headers
+    if request.headers.get("if-none-match") == sound.etag and "range" not in request.headers:
         return Response(None, status_code=304, headers=headers)
+    size_bytes = _size_bytes(services, sound)
+    # A range of another version would be joined to what the browser has.
+    wanted = request.headers.get("range", "") if request.headers.get("if-range", sound.etag) == sound.etag else ""
     try:
-        size_bytes = services.blobs.size_bytes(track.blob)
-        # A range of another version would be joined to what the browser has.
-        wanted = request.headers.get("range", "") if request.headers.get("if-range", etag) == etag else ""
         part = parse_range(wanted, size_bytes)
     except RangeError:
         return Response(None, status_code=416, headers={**headers, "content-range": f"bytes */{size_bytes}"})
-    except BlobMissing as error:
-        raise NotFoundException("the sound of this track is missing in the blob store") from error
-    except BlobError as error:
-        raise HTTPException("the blob store does not answer; try again later", status_code=503) from error
     start, length = part or (0, size_bytes)
     headers["content-length"] = str(length)
     if part:
         headers["content-range"] = f"bytes {start}-{start + length - 1}/{size_bytes}"
-    pieces = services.blobs.stream(track.blob, start, length)
-    return Stream(pieces, status_code=206 if part else 200, headers=headers, media_type=AUDIO_TYPES[manifest.codec])
+    pieces = services.blobs.stream(sound.blob, start, length)
+    return Stream(pieces, status_code=206 if part else 200, headers=headers, media_type=headers["content-type"])
+
+
+@head(
+    "/tracks/{track_id:str}/audio",
+    sync_to_thread=True,
+    operation_id="headTrackAudio",
+    summary="Length and type of the sound of a complete track",
+)
+def describe_audio(
+    request: AnyRequest, track_id: FromPath[str], *, download: FromQuery[bool] = False
+) -> Response[None]:
+    """The headers of the whole sound. Nothing is heard, so nothing goes on record."""
+    services = services_of(request)
+    sound = _find(services, track_id, download=download)
+    if request.headers.get("if-none-match") == sound.etag:
+        return Response(None, status_code=304, headers=sound.headers)
+    headers = {**sound.headers, "content-length": str(_size_bytes(services, sound))}
+    return Response(None, headers=headers)
+
+
+class _Sound(Struct, frozen=True):
+    """Where a complete track's sound is, and what is said of it."""
+
+    blob: str
+    etag: str
+    headers: dict[str, str]
+
+
+def _find(services: Services, track_id: str, *, download: bool) -> _Sound:
+    track = queries.track(services.store, known_id(track_id))
+    if track is None or track.state is not TrackState.COMPLETE or track.blob is None or track.manifest is None:
+        raise NotFoundException("there is no sound of this track")
+    etag = f'"{track.manifest.sha256}"'
+    place = "attachment" if download else "inline"
+    headers = {
+        "accept-ranges": "bytes",
+        "cache-control": "private, no-cache",
+        "content-type": AUDIO_TYPES[track.manifest.codec],
+        "content-disposition": f'{place}; filename="{file_name(track, track.manifest)}"',
+        "etag": etag,
+    }
+    return _Sound(track.blob, etag, headers)
+
+
+def _size_bytes(services: Services, sound: _Sound) -> int:
+    try:
+        return services.blobs.size_bytes(sound.blob)
+    except BlobMissing as error:
+        raise NotFoundException("the sound of this track is missing in the blob store") from error
+    except BlobError as error:
+        raise HTTPException("the blob store does not answer; try again later", status_code=503) from error
 
 
 def file_name(track: TrackRow, manifest: TrackData) -> str:

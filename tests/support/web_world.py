@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,14 +20,14 @@ from cloud_bridge.ingest.assemble import Assembler
 from cloud_bridge.ingest.batch import Limits
 from cloud_bridge.ingest.commit import commit
 from cloud_bridge.ingest.parse import incoming, parse
-from cloud_bridge.store import tables, users
+from cloud_bridge.store import migrate, users
 from cloud_bridge.store.engine import Store, open_store
 from cloud_bridge.web.settings import WebSettings
 from edge import wire
 
 RATE_HZ = 16_000
 USER, PASSWORD = "anna", "correct horse battery"
-SETTINGS = WebSettings(secret="0123456789abcdef" * 3, live_poll_s=0.05, live_ping_s=2)
+SETTINGS = WebSettings(secret="0123456789abcdef" * 3, live_poll_s=0.05, live_ping_s=0.5)
 _CSRF = re.compile(r'name="_csrf_token" value="([^"]+)"')
 
 
@@ -42,9 +43,13 @@ def speech(seconds: float, seed: int = 1) -> np.ndarray:
 
 @dataclass
 class World:
-    """Store and blobs, and boxes that report to them. Ids are counted, so that runs are the same."""
+    """Store and blobs, and boxes that report to them. Ids are counted, so that runs are the same.
+
+    `template` is the closed `database` of another world; without one the database is made here.
+    """
 
     folder: Path
+    template: Path | None = None
     store: Store = field(init=False)
     blobs: Blobs = field(init=False)
     commands: list[tuple[str, str, wire.Command]] = field(default_factory=list)
@@ -53,10 +58,18 @@ class World:
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.store = open_store(f"sqlite:///{self.folder}/bridge.db")
-        tables.metadata.create_all(self.store.engine)
+        if self.template is not None:
+            shutil.copyfile(self.template, self.database)
+        self.store = open_store(f"sqlite:///{self.database}")
         self.blobs = open_blobs((self.folder / "blobs").as_uri())
-        users.create_user(self.store, USER, PASSWORD)
+        if self.template is None:
+            migrate.upgrade(self.store)
+            users.create_user(self.store, USER, PASSWORD)
+
+    @property
+    def database(self) -> Path:
+        """The database's file."""
+        return self.folder / "bridge.db"
 
     def close(self) -> None:
         self.store.close()

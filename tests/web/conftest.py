@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,19 +32,31 @@ class Clock:
         self.now_ns += int(seconds * 1e9)
 
 
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Argon2's real cost is tested with the store; here it would only be waited for."""
+
+
 @pytest.fixture(autouse=True)
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2's real cost is tested with the store; here it would only be waited for."""
-    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(users, "_hasher", hasher)
-    monkeypatch.setattr(users, "_NOBODY", hasher.hash("nobody has this password"))
+    monkeypatch.setattr(users, "_hasher", QUICK)
+    monkeypatch.setattr(users, "_NOBODY", QUICK.hash("nobody has this password"))
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database with the account, made once; each world begins with a copy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(users, "_hasher", QUICK)
+        made = World(tmp_path_factory.mktemp("template"))
+        made.close()
+    return made.database
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world(template: Path) -> Iterator[World]:
     # In memory where that is possible: what is durable is tested with the store, here every fsync is only waited for.
     with TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None) as folder:
-        made = World(Path(folder))
+        made = World(Path(folder), template)
         yield made
         made.close()
 
@@ -53,10 +66,27 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def idle_apps() -> list[Litestar]:
+    """Applications that no test uses now: making one takes longer than most tests."""
+    return []
+
+
 @pytest.fixture
-def make_app(world: World, clock: Clock) -> Callable[[], Litestar]:
-    """Each client needs an application of its own; all of them share the world."""
-    return lambda: create_app(world.store, world.blobs, SETTINGS, world.send_command, now_ns=clock)
+def make_app(world: World, clock: Clock, idle_apps: list[Litestar]) -> Iterator[Callable[[], Litestar]]:
+    """Each client needs an application of its own; all of them share the world, and nothing with another test's."""
+    used: list[Litestar] = []
+
+    def make() -> Litestar:
+        app = idle_apps.pop() if idle_apps else create_app(world.store, world.blobs, SETTINGS, world.send_command)
+        app.state.services = replace(
+            app.state.services, store=world.store, blobs=world.blobs, commands=world.send_command, now_ns=clock
+        )
+        used.append(app)
+        return app
+
+    yield make
+    idle_apps += used
 
 
 @pytest.fixture

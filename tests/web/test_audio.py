@@ -112,3 +112,20 @@ def test_a_missing_blob_is_said_and_no_crash(client, world, track, monkeypatch):
     response = client.get(url(track[0]))
     assert response.status_code == 404
     assert "missing in the blob store" in response.json()["detail"]
+
+
+def test_head_says_what_get_would_send_and_is_no_listening(client, world, track):
+    got = client.get(url(track[0]))
+    users_before = len(users.list_audit(world.store))
+    said = client.head(url(track[0]))
+    assert (said.status_code, said.content) == (200, b"")
+    names = ("content-length", "content-type", "accept-ranges", "etag", "content-disposition", "cache-control")
+    assert {name: said.headers[name] for name in names} == {name: got.headers[name] for name in names}
+    assert client.head(url(track[0]), headers={"if-none-match": got.headers["etag"]}).status_code == 304
+    assert client.head(url(track[0]) + "?download=true").headers["content-disposition"].startswith("attachment")
+    assert client.head(url("f" * 32)).status_code == 404
+    assert len(users.list_audit(world.store)) == users_before
+
+
+def test_head_tells_strangers_nothing(stranger, track):
+    assert stranger.head(url(track[0])).status_code == 401

@@ -32,7 +32,7 @@ def test_every_route_but_the_public_ones_refuses_strangers(stranger, app):
                 response = stranger.request(str(method), path, headers={"x-csrftoken": token})
                 if path.startswith(("/api", "/schema")):
                     assert response.status_code == 401, path
-                    assert response.json()["status"] == 401
+                    assert str(method) == "HEAD" or response.json()["status"] == 401
                 else:
                     assert response.status_code == 303, path
                     assert response.headers["location"].startswith("/login"), path
