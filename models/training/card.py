@@ -35,7 +35,7 @@ def model_card(data: Path) -> str:
         convolutions=len(STAGES),
         parameters=_parameters(),
         milliseconds=f"{_milliseconds_a_face(lfw):.2f}",
-        n_train=len(split.train),
+        n_train=len(split.lfw_train) + len(split.fer_train),
         n_calibration=len(split.calibration),
         n_lfw=len(lfw),
         n_fer=len(fer),

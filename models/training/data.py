@@ -74,9 +74,10 @@ class Faces:
 
 @dataclass(frozen=True)
 class Split:
-    """Four disjoint sets: fitting, calibration, and two tests that neither fitting nor calibration sees."""
+    """Disjoint sets: two for fitting, calibration, and two tests that neither fitting nor calibration sees."""
 
-    train: Faces
+    lfw_train: Faces
+    fer_train: Faces
     calibration: Faces
     lfw_test: Faces
     fer_test: Faces
@@ -87,13 +88,14 @@ def load(folder: Path) -> Split:
 
     Raises FileNotFoundError where an archive is missing.
     """
-    lfw, people, held_out = _labelled_faces(folder / LFW_ARCHIVE)
+    lfw, people, held_out = labelled_faces(folder / LFW_ARCHIVE)
     fer, pictures = _fer(folder / FER_ARCHIVE)
     lfw_calibration = ~held_out & (people < CALIBRATION_PERCENT)
     fer_test = pictures < FER_TEST_PERCENT
     fer_calibration = ~fer_test & (pictures < FER_TEST_PERCENT + CALIBRATION_PERCENT)
     return Split(
-        train=Faces.joined(lfw.where(~held_out & ~lfw_calibration), fer.where(~fer_test & ~fer_calibration)),
+        lfw_train=lfw.where(~held_out & ~lfw_calibration),
+        fer_train=fer.where(~fer_test & ~fer_calibration),
         calibration=Faces.joined(lfw.where(lfw_calibration), fer.where(fer_calibration)),
         lfw_test=lfw.where(held_out),
         fer_test=fer.where(fer_test),
@@ -105,7 +107,7 @@ def _percentile(key: bytes) -> int:
     return zlib.crc32(key) % 100
 
 
-def _labelled_faces(archive: Path) -> tuple[Faces, NDArray[np.int_], NDArray[np.bool_]]:
+def labelled_faces(archive: Path) -> tuple[Faces, NDArray[np.int_], NDArray[np.bool_]]:
     """Crops of Labeled Faces in the Wild, each person's percentile, and whether the collection holds the person out."""
     with tarfile.open(archive) as tar:
         members = {Path(member.name).name: member for member in tar if member.isfile()}
