@@ -12,6 +12,7 @@ from drivers.contract import DeviceState, Edge, Press
 from edge.actions import AcceptPress, BindShift, Refuse, RepeatedPress
 from edge.clock import Clock, stamp
 from edge.config import Config
+from edge.contacts import Contacts
 from edge.cutter import CutterDied, CutterFact, PreRollSaved, TrackFailed, TrackFinished
 from edge.faults import FaultBook
 from edge.health import HealthReport
@@ -70,6 +71,7 @@ class Box:
         self._room_due_ns = 0
         self._health_due_ns = 0
         self._boot: BootData | None = None
+        self._contacts = Contacts([button.name for button in config.buttons])
 
     def start(self, *, version: str, config_sha256: str, session: int) -> None:
         """Take up what an earlier process left, and say that a new one has started."""
@@ -88,6 +90,7 @@ class Box:
     def _take(self, fact: BoxFact, now_ns: int) -> None:
         match fact:
             case Edge() | Press():
+                self._contacts.note(fact)
                 self._recorder.take(fact, now_ns)
             case DeviceState():
                 self._device(fact)
@@ -205,6 +208,7 @@ class Box:
                     "track_state": None if track is None else track.state,
                 }
             )
+        receipt_ns = self._link.last_receipt_ns
         return {
             "site": self._config.box.site,
             "box": self._config.box.name,
@@ -212,6 +216,8 @@ class Box:
             "connected": self._link.connected,
             "bridge_online": self._link.bridge_online,
             "last_failure": self._link.last_failure,
+            "last_receipt_s": None if receipt_ns is None else (now_ns - receipt_ns) / 1e9,
+            "contacts": self._contacts.state(now_ns),
             "shifts": self._outbox.shifts(),
             "presses": presses,
             "health": msgspec.to_builtins(self._health.take(now_ns)),

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import importlib
-import json
-import logging
 import secrets
 import signal
 import sys
 import threading
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
 import click
 
 from drivers.contract import DriverError
+from edge import logs
 from edge.config import Config, ConfigError, load
 from edge.config_cli import config_group, config_option
+from edge.field.cli import bundle, doctor, logs_command, status
+from edge.local_client import NoAnswer, ask_box
 from edge.outbox_types import OutboxError
 from ringbuffer.errors import RingError
 
-_TIMEOUT_S = 10.0
 # The bridge is a package of its own, which the box neither needs nor knows; it is found by name when it is asked for.
 _ELSEWHERE = {"bridge": "cloud_bridge.cli"}
 
@@ -60,7 +59,8 @@ def cli() -> None:
     """Earshot: the sound around a button press, from a service counter to the cloud."""
 
 
-cli.add_command(config_group)
+for command in (config_group, doctor, status, logs_command, bundle):
+    cli.add_command(command)
 
 
 @cli.command()
@@ -70,7 +70,7 @@ def ear(path: Path) -> None:
     from edge.ear import run_ear  # noqa: PLC0415 - the sound libraries
 
     config = load(path)
-    _log_to_stderr()
+    logs.set_up("ear", f"{config.box.site}/{config.box.name}")
     run_ear(config, _stop_at_signals())
 
 
@@ -81,7 +81,7 @@ def box(path: Path) -> None:
     from edge.app import die_with_any_thread, run_box  # noqa: PLC0415 - everything else
 
     config = load(path)
-    _log_to_stderr()
+    logs.set_up("box", f"{config.box.site}/{config.box.name}")
     die_with_any_thread()
     run_box(config, _stop_at_signals())
 
@@ -107,7 +107,7 @@ def press(button: str, employee: str | None, request_id: str | None, path: Path)
     body = {"button": button, "request_id": request_id or secrets.token_hex(16)}
     if employee is not None:
         body["employee"] = employee
-    click.echo(_ask_box(load(path), "/press", body)["press"])
+    click.echo(_ask(load(path), "/press", body)["press"])
 
 
 @cli.command()
@@ -116,29 +116,15 @@ def press(button: str, employee: str | None, request_id: str | None, path: Path)
 @config_option
 def shift(button: str, employee: str | None, path: Path) -> None:
     """Bind the shared BUTTON to EMPLOYEE from now on; to nobody without one."""
-    _ask_box(load(path), "/shift", {"button": button, "employee": employee})
+    _ask(load(path), "/shift", {"button": button, "employee": employee})
     click.echo(f"{button}: {employee or 'nobody'}")
 
 
-def _ask_box(config: Config, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.web.host, config.web.host)
-    headers = {"Content-Type": "application/json"}
-    if config.web.token:
-        headers["Authorization"] = f"Bearer {config.web.token}"
-    connection = HTTPConnection(host, config.web.port, timeout=_TIMEOUT_S)
+def _ask(config: Config, path: str, body: dict[str, Any]) -> dict[str, Any]:
     try:
-        connection.request("POST", path, json.dumps(body), headers)
-        response = connection.getresponse()
-        answer: dict[str, Any] = json.loads(response.read())
-    except (OSError, HTTPException, ValueError) as error:
-        raise click.ClickException(
-            f"the box does not answer at {host}:{config.web.port}: {error}; is 'earshot box' running and web enabled?"
-        ) from error
-    finally:
-        connection.close()
-    if response.status != 202:
-        raise click.ClickException(str(answer.get("error", response.status)))
-    return answer
+        return ask_box(config, "POST", path, body)
+    except NoAnswer as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _stop_at_signals() -> threading.Event:
@@ -146,10 +132,6 @@ def _stop_at_signals() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     return stop
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from typing import Protocol
@@ -14,6 +15,7 @@ from edge.delivery import Delivery
 from edge.faultpoint import FaultPoint
 from edge.faults import FaultBook, clean
 from edge.flights import Item, Key
+from edge.logs import about
 from edge.outbox import Outbox
 from edge.uplink import Connected, Disconnected, LastWords, Message, Published, Reconnect, UplinkFact
 from edge.wire import (
@@ -30,6 +32,7 @@ from edge.wire import (
 )
 
 _MS = 1_000_000
+_log = logging.getLogger("earshot.link")
 
 
 class Line(Protocol):
@@ -105,6 +108,7 @@ class Link:
         self.connected = False
         self.bridge_online = False
         self.malformed = 0
+        self.last_receipt_ns: int | None = None
         self.last_failure: str | None = None
 
     def handle(self, fact: UplinkFact, now_ns: int) -> None:
@@ -217,12 +221,14 @@ class Link:
         self._fault("uplink.before_receipt")
         applied = self._outbox.apply_receipt(receipt)
         self._fault("uplink.after_receipt")
+        self.last_receipt_ns = now_ns
         for event in applied.events:
             self._delivery.receipted("event", event, 0, now_ns)
         for track, n in applied.chunks:
             self._delivery.receipted("chunk", track, n, now_ns)
         for track in applied.tracks:
             self._delivery.receipted("track", track, 0, now_ns)
+            _log.info("track %s is delivered", track, extra=about(track=track))
         for track, n in applied.resend:
             size = self._outbox.backlog.size_of_chunk(track, n)
             if size is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol
@@ -21,6 +22,7 @@ from edge.clock import Clock, stamp
 from edge.cutter import PreRollSaved, TrackFailed, TrackFinished
 from edge.faults import FaultBook, clean
 from edge.journal_keeper import JournalKeeper, PressBook
+from edge.logs import about
 from edge.outbox import DiskFull, Outbox, TrackState
 from edge.plan import OpenTrack, PlannedTrack
 from edge.session import Session
@@ -31,6 +33,7 @@ _RETRY_NS = 10_000_000_000
 _TRACK_ROOM_BYTES = 16 * 1024 * 1024
 # A crash can only have kept the last press out of the journal; a full disk more of them.
 _RESTORED = 1000
+_log = logging.getLogger("earshot.recording")
 
 
 class TrackWork(Protocol):
@@ -195,6 +198,9 @@ class Recorder:
             return
         self._tell_person(track)
         self._track_done(track)
+        known = self._outbox.track(track)
+        if known is not None:
+            _log.info("track %s is %s", track, known.state, extra=about(press=known.plan.press, track=track))
 
     def _record_press(self, press: AcceptPress) -> AcceptPress | Refuse:
         at = stamp(self._clock, press.mono_ns)
@@ -223,6 +229,7 @@ class Recorder:
         else:
             self._acknowledge(press.button.name)
         self.journal.append(press.id, data)
+        _log.info("press %s of %s", press.id, press.button.name, extra=about(press=press.id, track=press.track_id))
         return press
 
     def _recent_presses(self) -> list[tuple[str, PressData]]:

@@ -27,7 +27,7 @@ from ringbuffer.audio_blocks import (
 from ringbuffer.audio_search import GUARD_SLOTS
 from ringbuffer.errors import RingTooLarge
 from ringbuffer.gaps import REASON_CODES, GapReason
-from ringbuffer.layout import HEADER_BYTES
+from ringbuffer.layout import HEADER_BYTES, plan
 from ringbuffer.memory import RoomAt, megabytes, room_at
 from ringbuffer.slot_ring import SlotRingWriter
 
@@ -226,6 +226,12 @@ class AudioRingWriter:
         self._pending = GapReason.RESTART
         self._must_bridge = True
         self._measure()
+
+
+def needed_bytes(*, rate_hz: int, channels: int, depth_s: int, period_frames: int) -> int:
+    """How large the file of such a ring is."""
+    audio = AudioFormat(rate_hz, channels, period_frames, depth_s, "", simulated=False)
+    return plan(_payload_bytes(audio), _slots(audio, depth_s), "x", {}).file_bytes
 
 
 def _payload_bytes(audio: AudioFormat) -> int:

@@ -1,0 +1,1 @@
+"""What a field engineer asks of a box: doctor, status, logs, bundle."""
