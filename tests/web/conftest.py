@@ -13,7 +13,8 @@ import pytest
 from argon2 import PasswordHasher
 from litestar import Litestar
 from litestar.testing import TestClient
-from web_world import SETTINGS, World, log_in
+from web_server import serve
+from web_world import PASSWORD, SETTINGS, USER, World, log_in
 
 from cloud_bridge.store import users
 from cloud_bridge.web.app import create_app
@@ -30,6 +31,21 @@ class Clock:
 
     def forward(self, seconds: float) -> None:
         self.now_ns += int(seconds * 1e9)
+
+
+CHROMIUM = "/usr/bin/chromium"
+VENDOR = Path(__file__).parents[2] / "cloud_bridge/web/static/vendor"
+ARGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
 
 
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -109,3 +125,45 @@ def client(app: Litestar) -> Iterator[TestClient[Any]]:
         client.follow_redirects = False
         assert log_in(client).status_code == 303
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """What a module's browser tests look at; kept for all of them, for each start of a browser takes seconds."""
+    assert (VENDOR / "wavesurfer.esm.js").is_file(), "browser parts are missing; ./run test fetches them"
+    made = World(tmp_path_factory.mktemp("browser"))
+    made.box("riga", "counter-1")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def address(browser_world: World) -> Iterator[str]:
+    with serve(browser_world) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    # Here, for it leaves an event loop in its thread.
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def session(browser: Any, address: str) -> Any:
+    """The cookies of somebody who has logged in through the form."""
+    context = browser.new_context(base_url=address, locale="en-GB")
+    page = context.new_page()
+    page.goto("/login")
+    page.fill("#name", USER)
+    page.fill("#password", PASSWORD)
+    page.click("button.primary")
+    page.wait_for_url("**/presses")
+    state = context.storage_state()
+    context.close()
+    return state

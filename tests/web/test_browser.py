@@ -3,68 +3,19 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from web_server import serve
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from web_world import PASSWORD, USER, World
 
 from edge import wire
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
-VENDOR = Path(__file__).parents[2] / "cloud_bridge/web/static/vendor"
-ARGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
-
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    assert (VENDOR / "wavesurfer.esm.js").is_file(), "browser parts are missing; ./run test fetches them"
-    made = World(tmp_path_factory.mktemp("browser"))
-    made.box("riga", "counter-1")
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def address(world):
-    with serve(world) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def session(browser, address):
-    """The cookies of somebody who has logged in through the form."""
-    context = browser.new_context(base_url=address, locale="en-GB")
-    page = context.new_page()
-    page.goto("/login")
-    page.fill("#name", USER)
-    page.fill("#password", PASSWORD)
-    page.click("button.primary")
-    page.wait_for_url("**/presses")
-    state = context.storage_state()
-    context.close()
-    return state
+def world(browser_world):
+    return browser_world
 
 
 @pytest.fixture
