@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 import uvicorn
@@ -14,8 +15,10 @@ import uvicorn
 from drivers.contract import Press, Source
 from edge.actions import Shift
 from edge.config import Config, ConfigError
+from edge.field.examination import examine_running
 from edge.requests import Done, PressRequest, Refused, Request, ShiftRequest, StateRequest
 from edge.web.app import Busy, create_app
+from edge.web.doctor import Examine
 
 ANSWER_TIMEOUT_S = 3.0
 # From the finger to our stamp: the browser, the network, our queue of requests.
@@ -66,7 +69,7 @@ class Panel:
 
 
 class LocalWeb:
-    """The server. `port` is the true one; `died` is told when its thread ends by itself."""
+    """The server. `port` is the true one; `died` is told when its thread ends by itself. `examine` is for tests."""
 
     def __init__(
         self,
@@ -74,6 +77,7 @@ class LocalWeb:
         ask: Callable[[Request], None],
         mono_ns: Callable[[], int],
         died: Callable[[str, BaseException], None],
+        examine: Examine | None = None,
     ) -> None:
         web = config.web
         try:
@@ -87,7 +91,7 @@ class LocalWeb:
         self.port = int(self._socket.getsockname()[1])
         self._died = died
         self._closing = False
-        app = create_app(config, Panel(ask), mono_ns)
+        app = create_app(config, Panel(ask), mono_ns, examine or partial(examine_running, config))
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,

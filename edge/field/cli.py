@@ -57,16 +57,16 @@ def status(once: bool, as_json: bool, path: Path) -> None:  # noqa: FBT001 - cli
 
     config = load(path)
     if as_json:
-        click.echo(json.dumps(values.snapshot(look_around(config, path)), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(values.snapshot(look_around(config)), ensure_ascii=False, indent=1))
         return
     language = words.language_of_terminal()
     if once or not sys.stdout.isatty():
-        status_view.show_once(config, path, language)
+        status_view.show_once(config, language)
         return
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    status_view.show_live(config, path, language, stop)
+    status_view.show_live(config, language, stop)
 
 
 @click.command("logs")
@@ -106,7 +106,7 @@ def bundle(target: Path, path: Path) -> None:
     from edge.field.examination import examine, look_around  # noqa: PLC0415 - the same
 
     config = load(path)
-    around = look_around(config, path)
+    around = look_around(config)
     try:
         names = write_bundle(target, around, examine(around))
     except OSError as error:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from drivers.alsa_capture import AlsaCapture
 from drivers.contract import Capture
@@ -35,7 +36,6 @@ def microphone_opener(config: Config) -> Callable[[], Capture]:
 
 def examine(around: Surroundings) -> Checks:
     """Every finding about a box whose configuration is valid; takes up to some twenty seconds without a network."""
-    yield finding("config", "ok", path=around.config_path)
     yield from check_versions(around)
     yield from check_clock(around)
     yield from check_data(around)
@@ -57,14 +57,20 @@ def examine_file(path: Path) -> Checks:
     except (ConfigError, OSError) as error:
         yield finding("config", "bad", error=error)
         return
-    yield from examine(look_around(config, path))
+    yield finding("config", "ok", path=path)
+    yield from examine(look_around(config))
 
 
-def look_around(config: Config, path: Path) -> Surroundings:
+def look_around(config: Config) -> Surroundings:
     """The surroundings as a command finds them, with what the running box says, if it does."""
     if not config.web.enabled:
-        return Surroundings(config, path)
+        return Surroundings(config)
     try:
-        return Surroundings(config, path, state=ask_box(config, "GET", "/state"))
+        return Surroundings(config, state=ask_box(config, "GET", "/state"))
     except NoAnswer as error:
-        return Surroundings(config, path, state_error=str(error))
+        return Surroundings(config, state_error=str(error))
+
+
+def examine_running(config: Config, state: Mapping[str, Any]) -> list[Finding]:
+    """The same from within the box, whose state is given."""
+    return list(examine(Surroundings(config, state=state)))

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -37,19 +36,19 @@ def words(language: str) -> dict[str, str]:
     return tomllib.loads(files("edge").joinpath("locales", f"status.{language}.toml").read_text("utf-8"))
 
 
-def show_once(config: Config, path: Path, language: str, console: Console | None = None) -> None:
+def show_once(config: Config, language: str, console: Console | None = None) -> None:
     """Print the state and return."""
-    (console or Console()).print(render(snapshot(look_around(config, path)), language))
+    (console or Console()).print(render(snapshot(look_around(config)), language))
 
 
-def show_live(config: Config, path: Path, language: str, stop: threading.Event) -> None:
+def show_live(config: Config, language: str, stop: threading.Event) -> None:
     """Keep the state on the screen until `stop`: the level five times a second, the rest every other second."""
-    around = look_around(config, path)
+    around = look_around(config)
     state, due_s = snapshot(around), time.monotonic() + _STATE_S
     with Live(render(state, language), auto_refresh=False, screen=True) as live:
         while not stop.wait(_LEVEL_S):
             if time.monotonic() >= due_s:
-                around = look_around(config, path)
+                around = look_around(config)
                 state, due_s = snapshot(around), time.monotonic() + _STATE_S
             else:
                 state["ear"] = level(around)

@@ -27,7 +27,6 @@ class Surroundings:
     """One box and its machine. `state` is the local page's /state, None where it does not answer (`state_error`)."""
 
     config: Config
-    config_path: Path
     state: Mapping[str, Any] | None = None
     state_error: str = ""
     clock: Clock = field(default_factory=SystemClock)

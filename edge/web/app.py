@@ -17,6 +17,7 @@ from litestar.template import TemplateConfig
 
 from edge.config import Config
 from edge.requests import Done, Refused
+from edge.web.doctor import Examine, Examiner, doctor_handlers
 from edge.web.guard import COOKIE, host_is_ours, offered_tokens, origin_is_ours, own_names, token_fits
 from edge.web.words import LANGUAGES, catalogue, choose
 from edge.wire import Name, Strict, Text
@@ -93,7 +94,7 @@ class _Answer(Exception):
         self.reason = reason
 
 
-def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int]) -> Litestar:
+def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int], examine: Examine) -> Litestar:
     """The application for one box. Presses are stamped by `mono_ns` before anything else is looked at."""
     names = own_names(config.web.host)
     token = config.web.token
@@ -181,6 +182,11 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int]) -> Litest
             response.set_cookie(_LANGUAGE_COOKIE, language, samesite="strict", max_age=365 * 86400)
         return response
 
+    def admit(request: AnyRequest) -> None:
+        check(request)
+        if not authorized(request, None):
+            raise _Answer(401, "the token of the box is needed; enter it on the panel, or send it as a bearer token")
+
     def answer(request: AnyRequest, reply: _Answer) -> Response[Any]:
         if is_form(request) and reply.status != 421:
             language = language_of(request)
@@ -199,6 +205,7 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int]) -> Litest
             login,
             state,
             page,
+            *doctor_handlers(config, Examiner(examine), admit=admit, state=asks.state, language_of=language_of),
             create_static_files_router(path="/static", directories=[_FOLDER / "static"]),
         ],
         template_config=TemplateConfig(directory=_FOLDER / "templates", engine=JinjaTemplateEngine),

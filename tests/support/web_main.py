@@ -1,12 +1,17 @@
 """The main thread's side of the box's local page, for tests: answers at once, or not at all."""
 
 from edge.config import decode
+from edge.field.findings import finding
 from edge.local_web import LocalWeb
 from edge.requests import Done, PressRequest, Refused, ShiftRequest
 
 TOKEN = "right horse battery"
 STATE = {
     "connected": True,
+    "contacts": [
+        {"button": "red", "down": False, "count": 2, "ago_s": 3.2, "source": "gpio"},
+        {"button": "kok", "down": False, "count": 0, "ago_s": None, "source": None},
+    ],
     "bridge_online": False,
     "shifts": {"kok": "<b>Анна</b>"},
     "presses": [
@@ -20,6 +25,11 @@ STATE = {
         "faults": ["<script>alert(1)</script>"],
     },
 }
+FINDINGS = [
+    finding("clock", "free"),
+    finding("buttons", "absent", button="red", device="<script>alert(2)</script>"),
+    finding("bridge", "ok"),
+]
 
 
 class Main:
@@ -29,6 +39,7 @@ class Main:
         self.requests = []
         self.silent = False
         self.died = []
+        self.examined = []
 
     def ask(self, request):
         self.requests.append(request)
@@ -55,6 +66,12 @@ def serve(main, token=TOKEN):
             {"name": "kok", "driver": "virtual", "trigger": "appeal", "shared": True},
         ],
     }
-    web = LocalWeb(decode(tree, "test"), main.ask, lambda: 42, lambda *what: main.died.append(what))
+    web = LocalWeb(
+        decode(tree, "test"),
+        main.ask,
+        lambda: 42,
+        lambda *what: main.died.append(what),
+        lambda state: main.examined.append(state) or FINDINGS,
+    )
     web.start()
     return web
