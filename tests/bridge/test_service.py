@@ -299,3 +299,38 @@ def test_the_store_of_a_service_is_the_configured_one(settings, database_url):
     assert store.engine.url == other.engine.url
     store.close()
     other.close()
+
+
+def test_a_worker_that_is_killed_leaves_the_bridge_online_and_the_other_takes_all(
+    config_file, sqlite_store, heard, as_box
+):
+    """The will of the dead one says offline, the living one online again; what the dead one had comes again."""
+    box = SimBox()
+    sent = [box.press_and_track(seconds=0.5) for _ in range(6)]
+    processes, known = [], {worker_of(message) for message in heard.messages if is_online(message)}
+    try:
+        # The first dies with messages in hand: they are committed, but nobody was told.
+        processes.append(start(config_file, "ingest", fault="bridge.receipt.before_publish:2"))
+        new_worker(heard, known)
+        processes.append(start(config_file, "ingest"))
+        new_worker(heard, known)
+        first = len(heard.messages)
+        for messages, _ in sent:
+            for topic, payload in messages:
+                as_box.client.publish(topic, payload, 1)
+        processes[0].communicate(timeout=DEADLINE_S)
+        assert processes[0].returncode == -signal.SIGKILL
+        gone = after(heard, first, is_offline)
+        after(heard, heard.messages.index(gone), is_online)
+        # A box repeats what it has no receipt for.
+        for messages, track in sent:
+            for topic, payload in messages:
+                as_box.client.publish(topic, payload, 1)
+            as_box.wait_for(has_receipt("track", track.id), DEADLINE_S)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.communicate(timeout=DEADLINE_S)
+    rows = queries.list_presses(sqlite_store, PressFilter(), limit=100).presses
+    assert [row.track_state for row in rows] == [TrackState.COMPLETE] * 6
+    assert queries.missing_seq(sqlite_store, "site", "box") == ()
