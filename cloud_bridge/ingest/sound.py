@@ -61,5 +61,8 @@ def _add_peaks(
 ) -> None:
     """Fold a block into the extremes of the bins that its frames fall into."""
     bins = np.minimum((np.arange(first_frame, first_frame + len(block)) * PEAKS) // total_frames, PEAKS - 1)
-    np.minimum.at(lows, bins, block.min(axis=1))
-    np.maximum.at(highs, bins, block.max(axis=1))
+    # Frames of one bin stand together, so each run of them is reduced at once.
+    starts = np.flatnonzero(np.diff(bins, prepend=-1))
+    touched = bins[starts]
+    lows[touched] = np.minimum(lows[touched], np.minimum.reduceat(block.min(axis=1), starts))
+    highs[touched] = np.maximum(highs[touched], np.maximum.reduceat(block.max(axis=1), starts))

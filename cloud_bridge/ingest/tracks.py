@@ -130,13 +130,14 @@ def _judge_waiting_chunks(batch: Batch, described: Sequence[Row]) -> None:
 def _write_chunks(batch: Batch, rows: dict[str, Row], chunks: Sequence[ChunkItem]) -> set[str]:
     """Store what fits (or what no manifest judges yet); returns the tracks of which something good came."""
     waiting = _waiting_counts(batch, [row["id"] for row in rows.values() if row["manifest"] is None])
+    manifests = {track: manifest_of(rows[track]) for track in {item.track for item in chunks}}
     new: dict[tuple[str, int, str], Row] = {}
     arrived: set[str] = set()
     for item in chunks:
         row, digest = rows[item.track], item.message.sha256
         if not _is_owner(batch, row, item):
             continue
-        manifest = manifest_of(row)
+        manifest = manifests[item.track]
         if manifest is not None and not _fits(manifest, item.n, digest):
             _refuse_chunk(batch, manifest, item)
             continue
