@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,8 +29,11 @@ class Backlog(Protocol):
         """Events without a receipt and with a greater `seq`, in order, each with its `seq`."""
         ...
 
-    def tracks(self) -> Sequence[Item]:
-        """Finished tracks without a receipt of the whole, newest press first; `bytes` is the manifest's size."""
+    def tracks(self) -> Iterator[Item]:
+        """Finished tracks without a receipt of the whole, newest press first; `bytes` is the manifest's size.
+
+        Each is looked up when it is asked for. A track finished meanwhile may be missed by an iteration under way.
+        """
         ...
 
     def chunks(self, track: str) -> Sequence[Item]:
@@ -83,7 +86,8 @@ class Delivery:
         self._chunks: deque[Item] = deque()
         self._current: str | None = None
         self._plans: dict[str, _Plan] = {}
-        self._tracks_unread = True
+        # Whatever it has passed is planned, or of no concern any more: no track is looked at again for each other.
+        self._tracks: Iterator[Item] = self._backlog.tracks()
 
     @property
     def sending(self) -> bool:
@@ -99,6 +103,10 @@ class Delivery:
     def items_held(self) -> int:
         """Items in memory, whatever their state."""
         return len(self._flights) + len(self._events) + len(self._chunks)
+
+    def holds(self, key: Key) -> bool:
+        """Whether the item was sent and has no receipt yet."""
+        return key in self._flights
 
     def connected(self) -> None:
         """A new connection stands: whatever went over the old one counts as never sent."""
@@ -125,7 +133,7 @@ class Delivery:
             del self._plans[self._current]
             self._chunks.clear()
         self._current = None
-        self._tracks_unread = True
+        self._tracks = self._backlog.tracks()
 
     def forget_track(self, track: str) -> None:
         """The track is complete at the bridge, or lost: nothing of it will be sent any more."""
@@ -227,11 +235,10 @@ class Delivery:
     def _new_chunk(self, now_ns: int) -> Item | None:
         if self._flights.waiting >= WAITING_MAX:
             return None
-        while not self._chunks and self._tracks_unread:
-            whole = next((track for track in self._backlog.tracks() if track.id not in self._plans), None)
+        while not self._chunks:
+            whole = next((track for track in self._tracks if track.id not in self._plans), None)
             if whole is None:
                 self._current = None
-                self._tracks_unread = False
                 break
             missing = self._backlog.chunks(whole.id)
             self._current = whole.id

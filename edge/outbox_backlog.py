@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -9,6 +10,8 @@ from sqlite_utils import Database
 from edge import wire
 from edge.flights import Item
 from edge.outbox_types import TrackState
+
+_PLACE_MAX = 2**63 - 1
 
 
 class OutboxBacklog:
@@ -27,12 +30,19 @@ class OutboxBacklog:
         found = self._db.execute(sql, [seq, limit]).fetchall()
         return [(number, Item("event", event, 0, size)) for number, event, size in found]
 
-    def tracks(self) -> list[Item]:
-        """Finished tracks without a receipt of the whole, newest press first; `bytes` is the manifest's size."""
-        sql = """select track.id, length(event.payload) from track join event on event.track = track.id
-            where track.state = ? order by track.place desc"""
-        found = self._db.execute(sql, [TrackState.FINISHED]).fetchall()
-        return [Item("track", track, 0, size) for track, size in found]
+    def tracks(self) -> Iterator[Item]:
+        """Finished tracks without a receipt of the whole, newest press first; `bytes` is the manifest's size.
+
+        Each is looked up when it is asked for: one that is delivered or lost by then does not come, and one finished
+        since is met only if it is older than the last.
+        """
+        sql = """select track.place, track.id, length(event.payload) from track join event on event.track = track.id
+            where track.state = ? and (track.place, track.id) < (?, ?)
+            order by track.place desc, track.id desc limit 1"""
+        place, track = _PLACE_MAX, ""
+        while (row := self._db.execute(sql, [TrackState.FINISHED, place, track]).fetchone()) is not None:
+            place, track, size = row
+            yield Item("track", track, 0, size)
 
     def chunks(self, track: str) -> list[Item]:
         """The track's chunks without a receipt, in order."""

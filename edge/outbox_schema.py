@@ -34,3 +34,9 @@ def m001_begin(db: Database) -> None:
         "create table shift (button text primary key, employee text) without rowid",
     ):
         db.execute(statement)
+
+
+@migrations()
+def m002_event_by_track(db: Database) -> None:
+    """The manifest of a track is found without reading all events."""
+    db.execute("create index event_by_track on event (track) where track is not null")

@@ -176,6 +176,40 @@ def test_sound_is_delivered_newest_press_first_events_oldest_first(disk):
     assert [event.seq for event in events] == list(range(1, 9))
 
 
+def test_tracks_to_deliver_are_looked_up_one_by_one_as_they_are_then(disk):
+    finished = [disk.press_with_track(n)[1] for n in range(4)]
+    waiting = disk.box.backlog.tracks()
+    assert next(waiting).id == finished[3]
+    disk.box.apply_receipt(Receipt(received=(Received(kind="track", id=finished[2], sha256=manifest().sha256),)))
+    newest = disk.press_with_track(4)[1]
+    assert [item.id for item in waiting] == [finished[1], finished[0]]
+    assert [item.id for item in disk.box.backlog.tracks()] == [newest, finished[3], finished[1], finished[0]]
+
+
+def test_tracks_of_one_press_are_all_delivered(disk):
+    press, first = disk.press_with_track(0)
+    further = [ident(0xE0), ident(0xE1)]
+    for track in further:
+        disk.box.add_track(plan(track, press), stamp(100 * S))
+        disk.box.finish_track(*disk.finished(track, press), NOW)
+    assert sorted(item.id for item in disk.box.backlog.tracks()) == sorted([first, *further])
+
+
+def test_looking_for_a_track_does_not_read_all_that_wait(disk):
+    steps = {}
+    for count in (20, 200):
+        while disk.box.waiting().tracks < count:
+            disk.press_with_track(disk.box.waiting().tracks)
+        waiting = disk.box.backlog.tracks()
+        next(waiting)
+        ticks = []
+        disk.box._db.conn.set_progress_handler(lambda ticks=ticks: ticks.append(1), 1)
+        next(waiting)
+        disk.box._db.conn.set_progress_handler(None, 0)
+        steps[count] = len(ticks)
+    assert steps[200] == steps[20]
+
+
 def test_chunk_receipts_are_remembered_over_a_restart(disk):
     disk.press_with_track(1)
     (pending,) = pending_tracks(disk.box)

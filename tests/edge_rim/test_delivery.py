@@ -24,6 +24,7 @@ class Model:
         self.newest = []
         self.seq = 0
         self.reads = 0
+        self.tracks_read = 0
 
     def add_event(self, size=500):
         self.seq += 1
@@ -43,7 +44,10 @@ class Model:
         return [(number, item) for number, item in sorted(self.events.items()) if number > seq][:limit]
 
     def tracks(self):
-        return [Item("track", name, 0, 700) for name in self.newest]
+        for name in list(self.newest):
+            if name in self.newest:
+                self.tracks_read += 1
+                yield Item("track", name, 0, 700)
 
     def chunks(self, track):
         return list(self.track_chunks[track].values())
@@ -223,6 +227,26 @@ def test_what_never_gets_a_receipt_neither_blocks_the_rest_nor_fills_the_memory(
         now = max(now + 1, delivery.next_deadline_ns() or now)
     poisoned = model.add_event()
     assert poisoned.key not in delivery._flights
+
+
+def test_each_of_many_tracks_is_looked_at_once_not_once_for_every_other():
+    model = Model()
+    for n in range(500):
+        model.add_track(f"{n:032x}", 1)
+    delivery = make(model)
+    online(delivery)
+    order = []
+    while sends := delivery.poll(0):
+        for key in keys(sends):
+            delivery.published(key, 0)
+            model.receipt(key)
+            delivery.receipted(*key, 0)
+            if key[0] == "chunk":
+                order.append(key[1])
+                model.receipt(("track", key[1], 0))
+                delivery.receipted("track", key[1], 0, 0)
+    assert order == [f"{n:032x}" for n in reversed(range(500))]
+    assert model.tracks_read == 500
 
 
 class Network:
