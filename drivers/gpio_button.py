@@ -64,19 +64,22 @@ class GpioButton:
             device.close()
 
     def _changed(self, ticks: Any, state: Any) -> None:
-        now_ns = self._clock_ns()
+        first_ns = self._clock_ns()
         device, emit = self._device, self._emit
         if device is None or emit is None:
             return
         factory = device.pin_factory
         age_s = factory.ticks_diff(factory.ticks(), ticks)
+        # The factory's clock was read somewhere between ours: this thread may have had to wait in between, and then the
+        # stamp is late by as much, never early.
+        last_ns = self._clock_ns() if self._stamped else first_ns
         stamped = self._stamped and 0 <= age_s <= _AGE_MAX_S
         emit(
             Edge(
                 button=self._name,
                 pressed=bool(state) != self._pull_up,
-                mono_ns=now_ns - round(age_s * _NS) if stamped else now_ns,
-                uncertainty_ns=_STAMPED_UNCERTAINTY_NS if stamped else _LATE_UNCERTAINTY_NS,
+                mono_ns=last_ns - round(age_s * _NS) if stamped else first_ns,
+                uncertainty_ns=_STAMPED_UNCERTAINTY_NS + last_ns - first_ns if stamped else _LATE_UNCERTAINTY_NS,
                 source=Source.GPIO,
                 simulated=False,
             )

@@ -147,11 +147,16 @@ class UsbButton:
     def _report(self, *, present: bool, detail: str) -> None:
         if self._reported != (present, detail):
             self._reported = (present, detail)
-            self._send(DeviceState(f"usb:{self._path}", present, self._clock_ns(), detail))
+            self._send(DeviceState(device_name(self._path), present, self._clock_ns(), detail))
 
     def _send(self, fact: Edge | DeviceState) -> None:
         if self._emit is not None:
             self._emit(fact)
+
+
+def device_name(path: str) -> str:
+    """How the facts about the device at `path` name it."""
+    return f"usb:{path}"
 
 
 def _stamp_ns(event: InputEvent) -> int:

@@ -20,11 +20,11 @@ from drivers.contract import Button, DriverError, Indicator
 from drivers.gpio_button import GpioButton
 from drivers.gpio_lamp import GpioLamp
 from drivers.log_lamp import LogLamp
-from drivers.usb_button import UsbButton
+from drivers.usb_button import UsbButton, device_name
 from edge.box import Box, BoxFact
 from edge.clock import Clock, SystemClock
 from edge.commands import Commands, Reach
-from edge.config import ButtonConfig, Config, ConfigError, LampConfig, masked
+from edge.config import ButtonConfig, Config, ConfigError, LampConfig, masked, track_s_max
 from edge.cutter import Cutter
 from edge.faultpoint import FaultPoint, from_environment
 from edge.faults import FaultBook
@@ -177,9 +177,10 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         outbox=outbox,
         lamps=lamps,
         clock=clock,
-        reach=lambda: Reach(ringwatch.oldest_ns(), config.ear.depth_s),
+        reach=lambda: Reach(ringwatch.oldest_ns(), min(config.ear.depth_s, track_s_max(config.ear))),
     )
     devices: dict[str, bool] = {}
+    faults.end_others("device_lost", {device_name(button.device) for button in config.buttons if button.device})
     box = Box(
         config,
         clock=clock,

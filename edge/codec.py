@@ -17,6 +17,11 @@ Samples = npt.NDArray[np.int16]
 _FORMATS: dict[Codec, tuple[str, str]] = {"flac": ("FLAC", "PCM_16"), "wav": ("WAV", "PCM_16"), "opus": ("OGG", "OPUS")}
 
 
+def can_hold(codec: Codec, rate_hz: int) -> bool:
+    """Whether a file of this format can have this rate."""
+    return codec != "opus" or rate_hz in OPUS_RATES_HZ
+
+
 def encode(samples: Samples, rate_hz: int, codec: Codec) -> bytes:
     """The file for `samples`, int16 (n, channels), n > 0. Raises ValueError for a rate that the codec can't hold.
 
@@ -24,7 +29,7 @@ def encode(samples: Samples, rate_hz: int, codec: Codec) -> bytes:
     """
     if samples.dtype != np.int16 or samples.ndim != 2 or not len(samples):
         raise ValueError(f"sound has to be int16 of shape (n > 0, channels), not {samples.dtype} {samples.shape}")
-    if codec == "opus" and rate_hz not in OPUS_RATES_HZ:
+    if not can_hold(codec, rate_hz):
         rates = ", ".join(map(str, OPUS_RATES_HZ))
         raise ValueError(f"opus can't hold {rate_hz} Hz, only {rates}; set ear.rate_hz or tracks.codec")
     container, subtype = _FORMATS[codec]

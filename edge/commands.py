@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from edge.lamps import Lamps
 from edge.outbox import DiskFull, Outbox
 from edge.plan import NS, PlannedTrack
 from edge.recording import Recorder
+from edge.requests import NETWORK_UNCERTAINTY_NS
 from edge.wire import (
     Command,
     Extend,
@@ -31,9 +33,6 @@ from edge.wire import (
     decode,
 )
 
-# The broker and the network are in between; nobody can say better when the person pressed.
-_NETWORK_UNCERTAINTY_NS = 1_000_000_000
-
 
 class _Identified(msgspec.Struct):
     id: Id
@@ -41,10 +40,10 @@ class _Identified(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What the ring can still give: sound from `oldest_ns` on (None: there is none at all), `depth_s` of it at most."""
+    """What the ring can still give: sound from `oldest_ns` on (None: there is none), `longest_s` of it at most."""
 
     oldest_ns: int | None
-    depth_s: int
+    longest_s: float
 
 
 class Commands:
@@ -95,7 +94,7 @@ class Commands:
         fact = Press(
             button=command.button,
             mono_ns=now_ns,
-            uncertainty_ns=_NETWORK_UNCERTAINTY_NS,
+            uncertainty_ns=NETWORK_UNCERTAINTY_NS,
             source=Source.MQTT,
             simulated=False,
             employee=command.employee,
@@ -135,13 +134,18 @@ class Commands:
         oldest_ns = reach.oldest_ns
         if oldest_ns is None:
             return self._refuse(command.id, "the ring holds no sound; look at the ear")
-        if plan.start_ns < oldest_ns:
+        if plan.end_ns <= oldest_ns:
+            return self._refuse(command.id, "the ring holds nothing of this window any more")
+        # What was missing before the track already is no reason to refuse more after it.
+        if command.before_s > 0 and plan.start_ns < oldest_ns:
             left_s = (known.plan.mono_ns - oldest_ns) / NS - known.plan.before_s
             remedy = f"ask for at most {left_s:.0f} s" if left_s >= 1 else "nothing before it is left"
             return self._refuse(command.id, f"before_s = {command.before_s:g} is more than the ring holds; {remedy}")
-        if plan.before_s + plan.after_s > reach.depth_s:
-            left_s = reach.depth_s - known.plan.before_s - known.plan.after_s
-            return self._refuse(command.id, f"the ring holds {reach.depth_s} s; ask for at most {left_s:.0f} s more")
+        if plan.before_s + plan.after_s > reach.longest_s:
+            left_s = max(0.0, reach.longest_s - known.plan.before_s - known.plan.after_s)
+            return self._refuse(
+                command.id, f"a track holds {reach.longest_s:.0f} s; ask for at most {math.floor(left_s)} s more"
+            )
         reply = Reply(id=command.id, ok=True, result={"track": plan.track})
         self._recorder.extend(plan, known.stamp, reply)
         return reply

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from edge.wire import Name, Trigger
+from edge.wire import TRACK_BYTES_MAX, Name, Text, Trigger
 
 OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
 
@@ -97,7 +97,7 @@ class ButtonConfig(Section, frozen=True):
     driver: Annotated[Literal["gpio", "usb", "virtual"], _doc("gpio: a line. usb: a HID key. virtual: web/MQTT only.")]
     trigger: Annotated[Trigger, _doc("What a press means.")]
     rating: Annotated[int | None, _doc("Smileys, 1 (worst) to 5 (best), for client buttons.")] = None
-    employee: Annotated[str | None, _doc("Person whose named button this is.")] = None
+    employee: Annotated[Text | None, _doc("Person whose named button this is.")] = None
     shared: Annotated[bool, _doc("Belongs to who is on shift (see the shift command).")] = False
     line: Annotated[str | None, _doc("gpio: line as gpiozero names it, e.g. 'GPIO17'.")] = None
     pull_up: Annotated[bool, _doc("gpio: pull-up resistor, pressed = low.")] = True
@@ -176,6 +176,12 @@ def load(path: Path) -> Config:
     return decode(tree, str(path))
 
 
+def track_s_max(ear: Ear) -> float:
+    """The longest window, in seconds, whose sound fits into one track whatever the codec makes of it."""
+    # A codec never makes sound larger than it is by more than this.
+    return TRACK_BYTES_MAX * 0.99 / (ear.rate_hz * ear.channels * 2)
+
+
 def decode(tree: dict[str, Any], where: str) -> Config:
     """Decode and cross-check a parsed tree; `where` names it in errors."""
     try:
@@ -228,6 +234,11 @@ def _problems(config: Config) -> list[str]:
     longest = max((w.before_s + w.after_s for w in config.tracks.windows.values()), default=0)
     if longest + config.tracks.tail_grace_s > config.ear.depth_s:
         found.append(f"ear.depth_s = {config.ear.depth_s} can't hold the longest window of {longest:g} s; raise it")
+    if longest > track_s_max(config.ear):
+        found.append(
+            f"tracks.windows: {longest:g} s at {config.ear.rate_hz} Hz are more than a track can hold"
+            f" ({track_s_max(config.ear):.0f} s); make the window shorter, or lower ear.rate_hz"
+        )
     if config.tracks.codec == "opus" and config.ear.rate_hz not in OPUS_RATES_HZ:
         rates = ", ".join(map(str, OPUS_RATES_HZ))
         found.append(f'tracks.codec = "opus" can\'t hold ear.rate_hz = {config.ear.rate_hz}; it can: {rates}')

@@ -164,6 +164,8 @@ def _metas(hint: Any) -> Iterator[Meta]:
 
 
 def _values(hint: Any) -> str:
+    if get_origin(hint) is Annotated:
+        return _values(get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
         return " or ".join(_values(part) for part in get_args(hint) if part is not NoneType)
     if get_origin(hint) is Literal:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge import pre_roll
 from edge.clock import Clock
+from edge.codec import can_hold
 from edge.config import Tracks
 from edge.durable import write_durable
 from edge.faultpoint import FaultPoint, no_fault
@@ -197,7 +198,6 @@ class Cutter:
 
     def _finish(self, track: OpenTrack, now_ns: int) -> TrackFinished | TrackFailed | None:
         name = track.plan.track
-        path = self._folder / f"{name}.{self._codec}"
         if (made := self._made_before(name)) is not None:
             return made
         same_boot = track.stamp.boot_id == self._clock.boot_id
@@ -206,7 +206,10 @@ class Cutter:
             sound = self._sound(track, wait=wait)
             if sound is None:
                 return None
-            data, manifest = build(track, sound, self._codec)
+            # The ear may still write, or the pre-roll may hold, what an earlier configuration asked for.
+            codec = self._codec if can_hold(self._codec, sound.rate_hz) else "flac"
+            path = self._folder / f"{name}.{codec}"
+            data, manifest = build(track, sound, codec)
             # The manifest goes first: with the sound's own rename the track is whole, also after a power cut.
             write_durable(self._folder / (name + MANIFEST), wire_encode(manifest), "manifest", self._fault)
             write_durable(path, data, "track", self._fault)
@@ -223,7 +226,11 @@ class Cutter:
             manifest = wire_decode((self._folder / (track + MANIFEST)).read_bytes(), TrackData)
             path = self._folder / f"{track}.{manifest.codec}"
             return TrackFinished(track, path, manifest) if sha256(path.read_bytes()) == manifest.sha256 else None
-        except (FileNotFoundError, WireError):
+        except FileNotFoundError:
+            return None
+        except (OSError, WireError) as error:
+            # The disk has lost it: it is made again from what there still is.
+            _log.warning("track %s that was made before can't be read: %s", track, error)
             return None
 
     def _pre_roll(self, track: str) -> pre_roll.SavedPreRoll | None:

@@ -102,6 +102,8 @@ class Link:
             rng=rng,
         )
         self._line: Line | None = None
+        # What the broker has refused on this connection; None: something that is no item of the outbox.
+        self._refused: set[Key | None] = set()
         self._farewell = b""
         self._connections = 0
         self._last_seq = 0
@@ -122,6 +124,7 @@ class Link:
                 self._session = None
                 self._reconnect.connected()
                 self._delivery.connected()
+                self._refused.clear()
             case Disconnected():
                 if fact.reached:
                     self._session = None
@@ -197,10 +200,15 @@ class Link:
     def _published(self, line: Line, fact: Published, now_ns: int) -> None:
         key = line.acknowledged(fact)
         if fact.refusal is not None:
+            self._refused.add(key)
             detail = f"the broker refuses what the box publishes: {fact.refusal}; look at its access rules and limits"
             self._faults.set("publish_refused", "broker", active=True, detail=detail)
-        elif key is not None:
-            self._faults.set("publish_refused", "broker", active=False, detail="accepted again")
+        else:
+            # Over when what was refused is accepted or gone, not when anything else is accepted: a broker that takes
+            # events and refuses sound would make two events of every chunk.
+            self._refused = {k for k in self._refused if k != key and (k is None or self._delivery.holds(k))}
+            if not self._refused:
+                self._faults.set("publish_refused", "broker", active=False, detail="accepted again")
         if key is not None:
             self._delivery.published(key, now_ns)
 

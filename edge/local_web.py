@@ -16,13 +16,20 @@ from drivers.contract import Press, Source
 from edge.actions import Shift
 from edge.config import Config, ConfigError
 from edge.field.examination import examine_running
-from edge.requests import Done, PressRequest, Refused, Request, ShiftRequest, StateRequest
+from edge.requests import (
+    LOCAL_UNCERTAINTY_NS,
+    NETWORK_UNCERTAINTY_NS,
+    Done,
+    PressRequest,
+    Refused,
+    Request,
+    ShiftRequest,
+    StateRequest,
+)
 from edge.web.app import Busy, create_app
 from edge.web.doctor import Examine
 
 ANSWER_TIMEOUT_S = 3.0
-# From the finger to our stamp: the browser, the network, our queue of requests.
-_UNCERTAINTY_NS = 100_000_000
 _CLOSE_TIMEOUT_S = 5.0
 
 _Answer = TypeVar("_Answer")
@@ -35,12 +42,14 @@ class Panel:
         self._ask = ask
         self._timeout_s = timeout_s
 
-    async def press(self, button: str, employee: str | None, request_id: str | None, mono_ns: int) -> Done | Refused:
-        """The press, once it is durable."""
+    async def press(
+        self, button: str, employee: str | None, request_id: str | None, mono_ns: int, *, from_network: bool
+    ) -> Done | Refused:
+        """The press, once it is durable. What comes over the network may be later than the finger by more."""
         fact = Press(
             button=button,
             mono_ns=mono_ns,
-            uncertainty_ns=_UNCERTAINTY_NS,
+            uncertainty_ns=NETWORK_UNCERTAINTY_NS if from_network else LOCAL_UNCERTAINTY_NS,
             source=Source.LOCAL_WEB,
             simulated=False,
             employee=employee,

@@ -41,11 +41,11 @@ def write(path: Path, head: PreRoll, samples: Samples, fault: FaultPoint) -> Non
 
 def read(path: Path, track: str) -> SavedPreRoll:
     """Read a file back; raises `PreRollDamaged`, also where it belongs to another track."""
-    line, _, audio = path.read_bytes().partition(b"\n")
     try:
+        line, _, audio = path.read_bytes().partition(b"\n")
         head: PreRoll = wire_decode(line, PreRoll)
         samples, rate_hz = decode(audio)
-    except (WireError, ValueError) as error:
+    except (OSError, WireError, ValueError) as error:
         raise PreRollDamaged(f"pre-roll {path} can't be read: {error}") from error
     expected = (track, head.audio_sha256, (head.frames, head.channels), head.rate_hz)
     found = (head.track, sha256(audio), samples.shape, rate_hz)

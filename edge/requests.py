@@ -9,6 +9,12 @@ from typing import Any
 from drivers.contract import Press
 from edge.actions import Shift
 
+# How much later than the finger a press that came as a message may be stamped: a browser or a program on this box; a
+# network, where a lost packet costs up to a second. A message that an outage held up for longer, or that was repeated
+# after an outage, is stamped when it arrives all the same, and nobody can know.
+LOCAL_UNCERTAINTY_NS = 100_000_000
+NETWORK_UNCERTAINTY_NS = 1_000_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Done:

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from edge.clock import Clock
-from edge.faults import FaultBook, Records
+from edge.faults import FaultBook, Records, clean
 from edge.wire import EarHealth
 from ringbuffer.audio_ring import AudioRing
 from ringbuffer.errors import RingError
@@ -69,7 +69,7 @@ class RingWatch:
         except RingError:
             return None
         return EarHealth(
-            capture=ring.format.source,
+            capture=clean(ring.format.source),
             simulated=ring.format.simulated,
             running=running,
             stalled_ms=0 if stalled_ns is None else stalled_ns // 1_000_000,

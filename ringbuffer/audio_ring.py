@@ -287,7 +287,10 @@ class AudioRing:
         metadata = json.loads(self._reader.geometry.metadata)
         if metadata.pop("content", None) != "audio":
             raise RingDamaged(f"{self._reader.path} holds no sound but {metadata}; check the configured paths")
-        self.format = AudioFormat(**metadata)
+        try:
+            self.format = AudioFormat(**metadata)
+        except TypeError as error:
+            raise RingDamaged(f"{self._reader.path} is of another version ({error}); restart the ear") from error
 
 
 def _covers(blocks: Blocks, first_frame: int, end_frame: int) -> bool:

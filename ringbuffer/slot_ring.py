@@ -133,7 +133,10 @@ class SlotRingWriter:
 
 
 class SlotRingReader:
-    """A read-only view of the ring at `path`. Raises `RingAbsent` before a writer has made it, and `RingDamaged`."""
+    """A read-only view of the ring at `path`.
+
+    Raises `RingAbsent` before a writer has made it, `RingDamaged`, and `RingError` where the file may not be read.
+    """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
@@ -154,6 +157,8 @@ class SlotRingReader:
             found = self.path.stat()
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise _forbidden(self.path, error) from error
         if (found.st_dev, found.st_ino) == self._identity:
             return False
         self._open()
@@ -176,6 +181,8 @@ class SlotRingReader:
             fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise RingAbsent(f"there is no ring at {self.path}; its writer has not started yet") from None
+        except OSError as error:
+            raise _forbidden(self.path, error) from error
         try:
             status = os.fstat(fd)
             geometry = parse_header(os.pread(fd, HEADER_BYTES, 0), status.st_size, self.path)
@@ -187,6 +194,10 @@ class SlotRingReader:
         self.table = SlotTable(mapping, geometry)
         self.metadata: dict[str, object] = json.loads(geometry.metadata)
         self._identity = (status.st_dev, status.st_ino)
+
+
+def _forbidden(path: Path, error: OSError) -> RingError:
+    return RingError(f"the ring {path} can't be read: {error.strerror}; run its writer and its readers as one user")
 
 
 def _claim(path: Path, wanted: Geometry, mode: int, room: RoomAt) -> tuple[int, Geometry]:

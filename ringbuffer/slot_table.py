@@ -65,6 +65,9 @@ class SlotTable:
     def newest_seq(self) -> int:
         """The newest whole slot's number, 0 for an empty ring."""
         hint = int(self._newest[0])
+        if hint == 0 and self.seqs[0] == 0:
+            # Nothing was ever written here; who waits for the first sound asks again and again.
+            return 0
         # The hint is one behind when the writer was killed between the two words, and may be one ahead of a slot whose
         # bytes another core cannot see yet.
         for seq in range(hint, max(0, hint - 3), -1):

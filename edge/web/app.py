@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +47,9 @@ class Busy(Exception):
 class Asks(Protocol):
     """What the page asks for; each raises `Busy`."""
 
-    async def press(self, button: str, employee: str | None, request_id: str | None, mono_ns: int) -> Done | Refused:
+    async def press(
+        self, button: str, employee: str | None, request_id: str | None, mono_ns: int, *, from_network: bool
+    ) -> Done | Refused:
         """Make a press durable."""
         ...
 
@@ -130,7 +133,9 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int], examine: 
     async def press(request: AnyRequest) -> Response[Any]:
         now_ns = mono_ns()
         wanted = await body(request, PressBody)
-        done = await asks.press(wanted.button, wanted.employee, wanted.request_id, now_ns)
+        done = await asks.press(
+            wanted.button, wanted.employee, wanted.request_id, now_ns, from_network=not is_this_box(request)
+        )
         if isinstance(done, Refused):
             raise _Answer(503 if done.is_temporary else 404, done.reason)
         if is_form(request):
@@ -219,6 +224,14 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int], examine: 
 def is_form(request: AnyRequest) -> bool:
     """Whether a page's form was sent, which wants a page as the answer."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower() == _FORM
+
+
+def is_this_box(request: AnyRequest) -> bool:
+    """Whether the request was sent on this machine."""
+    try:
+        return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
 
 
 def language_of(request: AnyRequest) -> str:

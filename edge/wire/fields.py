@@ -10,6 +10,8 @@ VERSION = 1
 ROOT = f"earshot/{VERSION}"
 CHUNK_BYTES_MAX = 96 * 1024
 JSON_BYTES_MAX = 128 * 1024
+# A manifest names the SHA-256 of each chunk and has to fit into one message.
+TRACK_BYTES_MAX = 128 * 1024 * 1024
 
 
 class WireError(ValueError):

@@ -163,3 +163,16 @@ def test_a_buzzer_beeps_once_for_a_press_and_never_for_a_fault(factory):
 def test_a_lamp_on_a_wrong_line_is_refused_at_once(factory):
     with pytest.raises(DriverError, match="GPIO99"):
         GpioLamp("red", "GPIO99", pin_factory=factory)
+
+
+def test_a_thread_that_had_to_wait_makes_a_stamp_late_and_says_so_never_early():
+    """Between our look at our clock and at the factory's the thread stood still for 30 ms."""
+    factory = LGPIOFactory()
+    clock = iter([50_000_000_000, 50_031_000_000])
+    button, pin, edges = started(factory, lambda: next(clock))
+    # The edge was 1 ms before the callback began; the factory's clock was read 30 ms later.
+    pin.when_changed(factory.now_s - 0.031, False)
+    button.close()
+    factory.close()
+    true_ns = 49_999_000_000
+    assert 0 <= edges[0].mono_ns - true_ns <= edges[0].uncertainty_ns

@@ -3,13 +3,14 @@
 import errno
 import itertools
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from box_parts import S, counting_ids, stamp
 from fake_clock import BOOT_A, BOOT_B, FakeClock
 
-from edge import faultpoint
+from edge import faultpoint, pre_roll
 from edge.codec import decode
 from edge.config import Tracks
 from edge.cutter import Cutter, CutterDied, PreRollSaved, TrackFailed, TrackFinished
@@ -572,3 +573,71 @@ def test_many_overlapping_presses_are_as_many_exact_tracks(room):
         if not jobs:
             break
         assert at < PRESS + 10 * S
+
+
+@pytest.mark.parametrize("uncertainty_ns", [0, 4_000_000])
+def test_joining_two_rings_claims_what_the_join_may_be_off(room, uncertainty_ns):
+    """The claim for the sound after the join adds up both rings' own, and the rounding of the join to a frame."""
+    job = track(after_s=3.0)
+    saved = press(room, job)
+    first_error_ns = pre_roll.read(saved.path, job.plan.track).head.align_error_ns
+    room.ear.close()
+    room.ear = room.listen(period_frames=PERIOD // 2)
+    half_ns = PERIOD_NS // 2
+    for n in range(1, round(4 * S / half_ns)):
+        start_ns = 101 * S + (n - 1) * half_ns
+        # Stamps as late as they may be, but for one in eight.
+        late_ns = 0 if n % 8 == 0 else uncertainty_ns
+        room.ear.append(true_sound(start_ns, PERIOD // 2), start_ns + half_ns + late_ns, uncertainty_ns)
+    reader = AudioRing(room.path)
+    _, second_error_ns = reader.frame_at(pre_roll.read(saved.path, job.plan.track).head.end_ns)
+    reader.close()
+    fact = finish(room, job)
+    own_ns = job.plan.uncertainty_ns + S // (2 * RATE)
+    claimed_ns = fact.manifest.align_error_ms * 1e6
+    assert claimed_ns == pytest.approx(first_error_ns + second_error_ns + S // RATE + own_ns, abs=2)
+    # And the claim holds on both sides of the join: where each sample of the track is in what was really heard.
+    found = samples_of(fact)
+    offset = fact.manifest.press_offset_frames
+    whole = true_sound(job.plan.start_ns - S, 8 * RATE)
+    true_offset = (job.plan.mono_ns - job.plan.start_ns + S) * RATE / S
+    for at in (offset - 4000, len(found) - 4000):
+        (place,) = np.flatnonzero(
+            np.all(np.lib.stride_tricks.sliding_window_view(whole, 32) == found[at : at + 32], axis=1)
+        )
+        off_ns = abs((place - at) - (true_offset - offset)) * S / RATE
+        assert off_ns <= claimed_ns
+
+
+def test_a_rate_that_the_codec_cannot_hold_is_kept_in_one_that_can(tmp_path):
+    """The configuration was changed to Opus while a track of 44.1 kHz was open: nothing to stumble over for ever."""
+    room = Room(tmp_path)
+    room.ear.close()
+    room.ear = room.listen(rate_hz=44100)
+    room.cutter = room.box(codec="opus")
+    job = track()
+    room.ear.append(np.arange(44100 * 8, dtype=np.int16), 104 * S, 0)
+    room.now(job.plan.end_ns + S)
+    fact = finish(room, job)
+    assert (fact.path.suffix, fact.manifest.codec, fact.manifest.rate_hz) == (".flac", "flac", 44100)
+    room.close()
+
+
+@pytest.mark.parametrize("suffix", [".pre", ".flac"])
+def test_a_file_that_the_disk_has_lost_stops_nothing(room, monkeypatch, suffix):
+    job = track()
+    press(room, job)
+    room.hear_until(job.plan.end_ns + S)
+    finish(room, job)
+    real = Path.read_bytes
+
+    def read_bytes(path):
+        if path.suffix == suffix:
+            raise OSError(errno.EIO, "Input/output error")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    fact = finish(room, job)
+    monkeypatch.undo()
+    assert_true_but_for_gaps(fact, job)
+    assert not fact.manifest.partial

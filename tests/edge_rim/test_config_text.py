@@ -77,3 +77,22 @@ def test_a_wrong_file_is_a_config_error(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"box\.toml"):
         load(path)
+
+
+def test_a_window_that_no_manifest_can_describe_is_refused():
+    tree = {
+        "box": {"site": "s", "name": "b"},
+        "ear": {"rate_hz": 48000, "channels": 2, "depth_s": 7200},
+        "tracks": {"windows": {"incident": {"before_s": 600, "after_s": 100}}},
+    }
+    with pytest.raises(ConfigError, match="more than a track can hold"):
+        decode(tree, "x")
+    tree["ear"]["rate_hz"] = 16000
+    decode(tree, "x")
+
+
+def test_a_name_that_the_wire_cannot_carry_is_refused_at_the_start():
+    for employee in ("a\x00b", "x" * 501):
+        button = {"name": "a", "driver": "virtual", "trigger": "appeal", "employee": employee}
+        with pytest.raises(ConfigError, match="employee"):
+            decode({"box": {"site": "s", "name": "b"}, "buttons": [button]}, "x")

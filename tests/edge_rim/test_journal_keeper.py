@@ -6,13 +6,13 @@ from box_parts import S, stamp
 
 from edge.journal import Journal
 from edge.journal_keeper import JournalKeeper
-from edge.wire import PressData, TimeData
+from edge.wire import PressData, TimeData, Trigger
 
 
 def press(mono_ns):
     return PressData(
         button="red",
-        trigger="incident",
+        trigger=Trigger.INCIDENT,
         stamp=stamp(mono_ns, synced=False),
         stamp_uncertainty_ms=1.0,
         source="gpio",

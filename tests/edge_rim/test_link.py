@@ -188,11 +188,32 @@ def test_a_broker_that_acknowledges_nothing_is_left_once(bench):
     assert len(bench.line.sent) == 1
 
 
-def test_a_refused_publish_is_a_fault_until_the_next_is_taken(bench):
+def test_a_refused_publish_is_a_fault_until_it_is_taken(bench):
+    """Not until anything else is: that would be two further events for each refusal, for ever."""
     bench.event()
     bench.event()
     bench.connect(0)
     bench.link.handle(Published(1, 1, "not authorized"), 0)
+    bench.link.handle(Published(1, 2, None), 0)
+    assert bench.faults.told == [("publish_refused", True)]
+    bench.hear("earshot/1/s/b/receipt", bench.receipt_of(bench.line.sent[1][1]), 0)
+    now = bench.link.next_deadline_ns()
+    for _ in range(20):
+        bench.link.pump(now)
+        if len(bench.line.sent) > 2:
+            break
+        now = bench.link.next_deadline_ns()
+    assert bench.line.sent[2] == bench.line.sent[0]
+    bench.link.handle(Published(1, 3, None), now)
+    assert bench.faults.told[1:] == [("publish_refused", False)]
+
+
+def test_a_refused_publish_that_has_its_receipt_all_the_same_is_over(bench):
+    bench.event()
+    bench.event()
+    bench.connect(0)
+    bench.link.handle(Published(1, 1, "quota exceeded"), 0)
+    bench.hear("earshot/1/s/b/receipt", bench.receipt_of(bench.line.sent[0][1]), 0)
     bench.link.handle(Published(1, 2, None), 0)
     assert bench.faults.told == [("publish_refused", True), ("publish_refused", False)]
 

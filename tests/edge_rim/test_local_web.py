@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
@@ -11,6 +12,7 @@ from web_main import TOKEN, Main, serve
 from drivers.contract import Source
 from edge.config import ConfigError, decode
 from edge.local_web import LocalWeb, Panel
+from edge.web.app import is_this_box
 from edge.web.guard import host_is_ours, origin_is_ours, own_names
 from edge.web.words import LANGUAGES, catalogue, choose
 
@@ -48,11 +50,27 @@ def test_a_press_is_answered_when_durable_and_stamped_on_arrival(main, client):
     fact = main.requests[0].fact
     assert (fact.button, fact.employee, fact.request_id) == ("red", "Анна", "r-1")
     assert (fact.mono_ns, fact.source, fact.simulated) == (42, Source.LOCAL_WEB, False)
+    assert fact.uncertainty_ns == 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("host", "is_here"), [("127.0.0.1", True), ("::1", True), ("192.168.1.7", False), ("unix", False), (None, False)]
+)
+def test_only_a_request_from_the_box_itself_is_surely_quick(host, is_here):
+    client = None if host is None else SimpleNamespace(host=host)
+    assert is_this_box(SimpleNamespace(client=client)) is is_here
+
+
+def test_what_comes_over_the_network_may_be_a_second_late(main):
+    import asyncio
+
+    asyncio.run(Panel(main.ask).press("red", None, None, 0, from_network=True))
+    assert main.requests[0].fact.uncertainty_ns == 1_000_000_000
 
 
 def test_without_an_answer_in_time_the_caller_may_repeat(main):
     async def run():
-        await Panel(main.ask, timeout_s=0.01).press("red", None, None, 0)
+        await Panel(main.ask, timeout_s=0.01).press("red", None, None, 0, from_network=False)
 
     import asyncio
 

@@ -139,6 +139,17 @@ def test_a_fault_is_an_event_when_it_begins_and_when_it_ends_also_over_a_restart
     assert [(event.name, event.active) for event in records.events] == [("device_lost", True), ("device_lost", False)]
 
 
+def test_the_fault_of_a_device_that_is_not_configured_any_more_ends():
+    records, clock = Records(), Clock()
+    book = FaultBook(records, clock)
+    for device in ("usb:old", "usb:kept"):
+        book.set("device_lost", device, active=True, detail="unplugged")
+    book.set("journal", "csv", active=True, detail="full")
+    book.end_others("device_lost", {"usb:kept"})
+    assert book.active == ("device_lost usb:kept: unplugged", "journal csv: full")
+    assert not records.events[-1].active
+
+
 def test_foreign_text_is_made_fit_for_the_wire():
     assert clean("a\x00b\nc") == "a b c"
     assert len(clean("x" * 1000)) == 500

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from ringbuffer import RingAbsent, RingDamaged, RingInUse, RingTooLarge, SlotRingReader, SlotRingWriter, slot_ring
+from ringbuffer import (
+    RingAbsent,
+    RingDamaged,
+    RingError,
+    RingInUse,
+    RingTooLarge,
+    SlotRingReader,
+    SlotRingWriter,
+    slot_ring,
+)
 from ringbuffer.layout import HEADER_BYTES, MAGIC, NEWEST_SEQ_OFFSET
 from ringbuffer.memory import Room
 
@@ -333,3 +342,28 @@ def test_the_file_is_fully_allocated(path):
         status = path.stat()
         assert status.st_blocks * 512 >= status.st_size
         assert status.st_mode & 0o777 == 0o640
+
+
+def test_asking_an_empty_ring_again_and_again_costs_nothing(path, monkeypatch):
+    with open_writer(path) as writer:
+        reader = SlotRingReader(path)
+        monkeypatch.setattr(type(reader.table), "highest_whole_seq", lambda _: pytest.fail("all slots were looked at"))
+        assert reader.newest_seq() == 0
+        append(writer, 1)
+        assert reader.newest_seq() == 1
+
+
+def test_a_ring_that_may_not_be_read_is_an_error_of_the_ring(path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with open_writer(path):
+        reader = SlotRingReader(path)
+        monkeypatch.setattr(os, "open", refuse)
+        with pytest.raises(RingError, match="one user"):
+            SlotRingReader(path)
+        monkeypatch.undo()
+        monkeypatch.setattr(Path, "stat", refuse)
+        with pytest.raises(RingError, match="one user"):
+            reader.refresh()
+        monkeypatch.undo()
