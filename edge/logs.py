@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Mapping
 
 PRESS_FIELD = "EARSHOT_PRESS"
 TRACK_FIELD = "EARSHOT_TRACK"
 BOX_FIELD = "EARSHOT_BOX"
+STDERR_FILENO = 2
 
 
 def about(*, press: str | None = None, track: str | None = None) -> dict[str, str]:
@@ -23,7 +23,7 @@ def about(*, press: str | None = None, track: str | None = None) -> dict[str, st
 
 def set_up(process: str, box: str) -> None:
     """Send all log lines of this process, `process` of the box `box` (`<site>/<box>`), where they belong."""
-    if below_journald(os.environ, sys.stderr.fileno()):
+    if below_journald(os.environ, STDERR_FILENO):
         from systemd.journal import JournalHandler  # noqa: PLC0415 - only needed below systemd
 
         handler: logging.Handler = JournalHandler(SYSLOG_IDENTIFIER=f"earshot-{process}", **{BOX_FIELD: box})

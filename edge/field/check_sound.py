@@ -65,7 +65,12 @@ def check_sound(around: Surroundings) -> Iterator[Finding]:
     if not ear_runs(around):
         yield finding("sound", "unknown")
         return
-    ring = AudioRing(around.config.box.ring)
+    try:
+        ring = AudioRing(around.config.box.ring)
+    except RingError:
+        # It went since we asked.
+        yield finding("sound", "unknown")
+        return
     try:
         peak, rms = ring.level(_LEVEL_S * 1000)
     finally:

@@ -1,7 +1,7 @@
 """Checks of the way to the bridge, step by step: name, connection, TLS, login, access rules, bridge.
 
-A connection of its own (client id `…-doctor`) is made and only listens: nothing is published, nothing of the box's own
-connection is touched.
+A connection of its own (client id `…-doctor`) is made, beside that of the box. It publishes one reply to a command that
+nobody gave, which no bridge takes note of: access rules tell only of what is tried.
 """
 
 from __future__ import annotations
@@ -68,6 +68,8 @@ def _walk(around: Surroundings, found: list[Finding]) -> Probe | None:
     elif probed.denied:
         box = around.config.box
         found.append(finding("broker_rules", "read", topics=", ".join(probed.denied), user=f"{box.site}/{box.name}"))
+    elif probed.mute is not None:
+        found.append(finding("broker_rules", "write", error=probed.mute))
     else:
         found.append(finding("broker_rules", "ok"))
     return probed

@@ -1,7 +1,8 @@
-"""One short visit to the broker as the box's own user: the login, what we may hear, if a bridge is online."""
+"""One short visit to the broker as the box's own user: its login, its access rules, the bridge's state."""
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Config
 from edge.uplink import tls_context
-from edge.wire import BRIDGE_STATE_TOPIC, BridgeState, WireError, decode, topic
+from edge.wire import BRIDGE_STATE_TOPIC, BridgeState, Reply, WireError, decode, encode, topic
 
 _ANSWER_S = 5.0
 # A retained message follows the subscription's answer at once; a broker far away may need a moment.
@@ -23,11 +24,16 @@ _LOOP_S = 0.1
 
 @dataclass(slots=True)
 class Probe:
-    """`answered`: the broker took or refused us (`refusal`). `denied`: topics that we may not hear, None: no answer."""
+    """What the broker said.
+
+    `answered`: it took or refused us (`refusal`). `denied`: topics that it says we may not hear, None: no answer.
+    `mute`: why we may not publish; only MQTT 5 tells, and many a broker tells of publishing alone.
+    """
 
     answered: bool = False
     refusal: str | None = None
     denied: tuple[str, ...] | None = None
+    mute: str | None = None
     bridge_online: bool = False
 
 
@@ -44,6 +50,9 @@ class _Visit:
         self._topics = [topic(site, box, "command"), topic(site, box, "receipt"), BRIDGE_STATE_TOPIC]
         self._probe = Probe()
         self._has_state = False
+        self._is_acknowledged = False
+        # An answer to a command that nobody gave: bridges look for its id and find none.
+        self._reply_topic = topic(site, box, "reply")
         self._client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=f"earshot-{site}-{box}-doctor",
@@ -59,6 +68,7 @@ class _Visit:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
+        self._client.on_publish = self._on_publish
 
     def run(self) -> Probe:
         try:
@@ -66,7 +76,10 @@ class _Visit:
         except OSError:
             return self._probe
         self._loop(_ANSWER_S, lambda: self._probe.denied is not None or self._probe.refusal is not None)
-        if self._probe.denied is not None and BRIDGE_STATE_TOPIC not in self._probe.denied:
+        if self._probe.denied is not None:
+            reply = Reply(id=secrets.token_hex(16), ok=True)
+            self._client.publish(self._reply_topic, encode(reply), qos=1)
+            self._loop(_ANSWER_S, lambda: self._is_acknowledged)
             self._loop(_RETAINED_S, lambda: self._has_state)
         self._client.disconnect()
         self._client.loop(_LOOP_S)
@@ -92,6 +105,13 @@ class _Visit:
     ) -> None:
         pairs = zip(self._topics, codes, strict=True)
         self._probe.denied = tuple(name for name, code in pairs if code.is_failure)
+
+    def _on_publish(
+        self, _client: Client, _userdata: object, _mid: int, code: ReasonCode, _properties: Properties | None
+    ) -> None:
+        self._is_acknowledged = True
+        if code.is_failure:
+            self._probe.mute = f"{self._reply_topic}: {code}"
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         if message.topic != BRIDGE_STATE_TOPIC:

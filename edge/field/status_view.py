@@ -103,7 +103,7 @@ def _level(ear: Mapping[str, Any] | None, text: Mapping[str, str]) -> Renderable
 
 def _uplink(state: Mapping[str, Any], text: Mapping[str, str]) -> RenderableType:
     if not state["running"]:
-        return Text(f"{text['no_box']}: {state['error'] or ''}", "red")
+        return Text(state["error"] or text["no_box"], "red")
     if not state["connected"]:
         return Text(text["disconnected"], "yellow")
     bridge = "bridge" if state["bridge_online"] else "no_bridge"
