@@ -15,6 +15,7 @@ import click
 from drivers.contract import DriverError
 from edge import logs
 from edge.config import Config, ConfigError, load
+from edge.config_append import append_button, require_free
 from edge.config_cli import config_group, config_option
 from edge.field.cli import bundle, doctor, logs_command, status
 from edge.local_client import NoAnswer, ask_box
@@ -89,12 +90,24 @@ def box(path: Path) -> None:
 @cli.command()
 @click.option("--name", default="button", show_default=True, help="Name of the button.")
 @click.option("--timeout", "timeout_s", type=float, default=60.0, show_default=True, help="Seconds to wait for a key.")
-def learn(name: str, timeout_s: float) -> None:
+@click.option(
+    "--write",
+    "path",
+    metavar="CONFIG",
+    type=click.Path(path_type=Path),
+    help="Append it to this configuration, where that is good with it.",
+)
+def learn(name: str, timeout_s: float, path: Path | None) -> None:
     """Press a key on any input device; prints the [[buttons]] piece of the configuration."""
     from edge.learn import learn as learn_button  # noqa: PLC0415 - the input library
 
+    if path is not None:
+        require_free(path, name)
     click.echo("Press the button now…", err=True)
-    learn_button(sys.stdout, name=name, timeout_s=timeout_s)
+    piece = learn_button(sys.stdout, name=name, timeout_s=timeout_s)
+    if path is not None:
+        append_button(path, piece, name)
+        click.echo(f"Written to {path}; look at its trigger, then restart 'earshot box'.", err=True)
 
 
 @cli.command()
