@@ -44,6 +44,6 @@ class SystemdNotify:
     def _send(self, state: str) -> None:
         if not os.environ.get("NOTIFY_SOCKET"):
             return
-        from systemd import daemon  # noqa: PLC0415 - only needed below systemd
+        from systemd.daemon import notify  # noqa: PLC0415 - only needed below systemd
 
-        daemon.notify(state)
+        notify(state)

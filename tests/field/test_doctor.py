@@ -26,6 +26,7 @@ from edge.field.check_machine import check_box, check_buttons, check_clock, chec
 from edge.field.check_sound import check_ear, check_microphone, check_sound
 from edge.field.check_storage import check_backlog, check_data, check_memory, check_receipts
 from edge.field.check_uplink import check_uplink
+from edge.field.examination import examine_running
 from edge.field.findings import CODES, Outcome, finding, gravest, words
 from edge.wire import BRIDGE_STATE_TOPIC, BridgeState, encode, topic
 
@@ -490,6 +491,13 @@ def test_tls_states(tmp_path, broker, tls_server, monkeypatch):
     assert uplink_codes(trusted)["broker_tls"] == "expiring"
     trusted.clock.step_wall(-20 * 86400 * 10**9)
     assert uplink_codes(trusted)["broker_tls"] == "ok"
+
+
+def test_from_within_the_box_every_check_runs_but_that_of_the_file(tmp_path, broker):
+    place = at_broker(tmp_path, broker)
+    found = examine_running(place.config, state())
+    assert_readable(found)
+    assert {one.check for one in found} == set(CODES) - {"config"}
 
 
 # The command
