@@ -141,9 +141,9 @@ def _groups(faces: Faces, probability: Probability, prefix: str) -> list[tuple[f
     chosen = {str(label): faces.label == label for label in np.unique(faces.label)}
     level = np.median(faces.gray[:, 20:44, 16:48], axis=(1, 2))
     limits = [0, *np.quantile(level, (0.1, 0.5, 0.9)), 256]
-    names = ("darkest tenth", "darker", "brighter", "brightest tenth")
+    names = ("darkest tenth", "next 40 % by darkness", "next 40 %, brighter", "brightest tenth")
     for name, (low, high) in zip(names, pairwise(limits), strict=True):
-        chosen[f"face of the {name}"] = (level >= low) & (level < high)
+        chosen[f"faces, {name}"] = (level >= low) & (level < high)
     result = []
     for name, here in chosen.items():
         count = int(here.sum())
