@@ -66,6 +66,7 @@ class Chain:
         self.database = self.folder / "bridge" / "bridge.db"
         self.blobs = self.folder / "bridge" / "blobs"
         self.data_dir = self.folder / "box"
+        self.journal = self.data_dir / "journal"
         self.token = secrets.token_urlsafe(18)
         self.admin_password = secrets.token_urlsafe(9)
         self.box_port = free_port()

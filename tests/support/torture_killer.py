@@ -31,6 +31,13 @@ class Report:
     unreached: set[str] = field(default_factory=set)
     crashed: list[str] = field(default_factory=list)
 
+    def add(self, other: "Report") -> None:
+        """Take in what was done after this."""
+        self.kills += other.kills
+        self.reached |= other.reached
+        self.unreached |= other.unreached
+        self.crashed += other.crashed
+
 
 @dataclass
 class _Victim:

@@ -2,6 +2,8 @@
 
 import random
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPException
 
 from demo.chain import BUTTONS, Chain
@@ -26,6 +28,7 @@ class PressStream:
         self._interval_s = interval_s
         self._shared = shared
         self._stop = threading.Event()
+        self._pressing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="presses")
 
     def start(self) -> None:
@@ -36,16 +39,23 @@ class PressStream:
         self._stop.set()
         self._thread.join()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Inside nothing is pressed; entered once the request under way is answered, so the box has to be there."""
+        with self._pressing:
+            yield
+
     def _run(self) -> None:
         n = 0
         while not self._stop.wait(self._rng.uniform(*self._interval_s)):
             n += 1
-            if self._shared is not None and n % 5 == 0:
-                self._shift(self._shared, f"person {n}")
-            button = self._rng.choice(BUTTONS).name
-            request = f"torture-{n}"
-            self.requested[request] = button
-            self._press(button, request)
+            with self._pressing:
+                if self._shared is not None and n % 5 == 0:
+                    self._shift(self._shared, f"person {n}")
+                button = self._rng.choice(BUTTONS).name
+                request = f"torture-{n}"
+                self.requested[request] = button
+                self._press(button, request)
 
     def _press(self, button: str, request: str) -> None:
         while not self._stop.is_set():
