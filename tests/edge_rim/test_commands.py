@@ -1,62 +1,30 @@
 """What a command may ask of the ring: more before and after a track while the ring has it, and no more than fits."""
 
 import pytest
-from box_parts import S, config, counting_ids
+from box_parts import S, counting_ids
+from desk import Desk
 
-from drivers.contract import Press, Source
-from edge.clock import SystemClock
 from edge.commands import Commands, Reach
-from edge.faults import FaultBook
 from edge.lamps import Lamps
-from edge.outbox import Outbox
-from edge.recording import Recorder
-from edge.session import Session
 from edge.wire import Extend, PressCommand, encode
 
 PRESS_NS = 1000 * S
 
 
-class Nothing:
-    """A cutter and a journal that do nothing."""
+class Asked(Desk):
+    """A desk with one press, of a window of 120 s before and 60 s after, that takes commands."""
 
-    def save_pre_roll(self, track):
-        pass
-
-    def finish(self, track):
-        pass
-
-    def append(self, press_id, data):
-        pass
-
-    def restore(self, presses):
-        return 0
-
-    def repair(self, time):
-        return 0
-
-
-class Desk:
     def __init__(self, folder):
-        clock = SystemClock()
-        self.outbox = Outbox(folder, "shop", "one", new_id=counting_ids())
-        self.recorder = Recorder(
-            session=Session(config(), counting_ids()),
-            outbox=self.outbox,
-            cutter=Nothing(),
-            journal=Nothing(),
-            faults=FaultBook(self.outbox, clock),
-            clock=clock,
-            acknowledge=lambda _: None,
-            track_done=lambda _: None,
-            disk_reserve_bytes=0,
-        )
+        super().__init__(folder)
         self.reach = Reach(0, 600)
         self.commands = Commands(
-            recorder=self.recorder, outbox=self.outbox, lamps=Lamps({}), clock=clock, reach=lambda: self.reach
+            recorder=self.recorder,
+            outbox=self.outbox,
+            lamps=Lamps({}),
+            clock=self.clock,
+            reach=lambda: self.reach,
         )
-        # A window of 120 s before and 60 s after.
-        (press,) = self.recorder.take(Press("red", PRESS_NS, 0, Source.SIMULATED, simulated=True), PRESS_NS)
-        self.track = press.track_id
+        self.track = self.press(PRESS_NS).track_id
         self.numbers = counting_ids()
 
     def extend(self, **seconds):
@@ -65,9 +33,9 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path):
-    made = Desk(tmp_path)
+    made = Asked(tmp_path)
     yield made
-    made.outbox.close()
+    made.close()
 
 
 def test_more_before_is_given_as_far_as_the_ring_reaches(desk):

@@ -7,21 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from box_parts import MS, S, config, counting_ids
+from box_parts import MS, S, counting_ids
+from desk import Desk
 from web_client import WebClient
 
 from drivers.contract import Press, Source
 from edge.actions import AcceptPress, BindShift, Refuse, Shift
 from edge.app import Overrides, run_box
-from edge.clock import SystemClock
 from edge.config import decode
 from edge.cutter import PreRollSaved, TrackFailed, TrackFinished
 from edge.faults import FaultBook
 from edge.outbox import Outbox
 from edge.outbox_store import Store
 from edge.outbox_types import DiskFull, OutboxError, TrackState
-from edge.recording import Recorder
-from edge.session import Session
 from edge.wire import decode_event
 
 
@@ -147,58 +145,11 @@ def test_a_box_starts_on_a_full_disk_and_tells_of_it_when_there_is_room(tmp_path
     assert [kind for kind, _, _ in told(tmp_path)].count("boot") == 2
 
 
-class Work:
-    def __init__(self):
-        self.pre_rolls = []
-        self.finishes = []
-
-    def save_pre_roll(self, track):
-        self.pre_rolls.append(track)
-
-    def finish(self, track):
-        self.finishes.append(track)
-
-
-class Book:
-    def append(self, press_id, data):
-        pass
-
-    def restore(self, presses):
-        return 0
-
-    def repair(self, time):
-        return 0
-
-
-class Desk:
-    """A recorder over a real outbox, with nobody behind the cutter."""
-
-    def __init__(self, folder):
-        self.clock = SystemClock()
-        self.outbox = Outbox(folder, "shop", "one", new_id=counting_ids())
-        self.work, self.lit, self.refused = Work(), [], []
-        self.recorder = Recorder(
-            session=Session(config(), counting_ids()),
-            outbox=self.outbox,
-            cutter=self.work,
-            journal=Book(),
-            faults=FaultBook(self.outbox, self.clock),
-            clock=self.clock,
-            acknowledge=self.lit.append,
-            track_done=lambda _: None,
-            disk_reserve_bytes=0,
-            refuse=self.refused.append,
-        )
-
-    def press(self, mono_ns=5 * S):
-        return self.recorder.take(Press("red", mono_ns, 0, Source.SIMULATED, simulated=True), mono_ns)[0]
-
-
 @pytest.fixture
 def desk(tmp_path):
     made = Desk(tmp_path)
     yield made
-    made.outbox.close()
+    made.close()
 
 
 def test_a_refused_press_leaves_nothing_behind(desk, full):

@@ -1,0 +1,65 @@
+"""A recorder over a real outbox, with nobody behind its cutter and its journal: for tests of what becomes durable."""
+
+from box_parts import S, config, counting_ids
+
+from drivers.contract import Press, Source
+from edge.clock import SystemClock
+from edge.faults import FaultBook
+from edge.outbox import Outbox
+from edge.recording import Recorder
+from edge.session import Session
+
+
+class Work:
+    """The cutter's side: what was asked of it."""
+
+    def __init__(self):
+        self.pre_rolls = []
+        self.finishes = []
+
+    def save_pre_roll(self, track):
+        self.pre_rolls.append(track)
+
+    def finish(self, track):
+        self.finishes.append(track)
+
+
+class NoBook:
+    """A journal that writes nothing."""
+
+    def append(self, press_id, data):
+        pass
+
+    def restore(self, presses):
+        return 0
+
+    def repair(self, time):
+        return 0
+
+
+class Desk:
+    """`lit` and `refused` are the buttons whose press was acknowledged or refused."""
+
+    def __init__(self, folder):
+        self.clock = SystemClock()
+        self.outbox = Outbox(folder, "shop", "one", new_id=counting_ids())
+        self.work, self.lit, self.refused = Work(), [], []
+        self.recorder = Recorder(
+            session=Session(config(), counting_ids()),
+            outbox=self.outbox,
+            cutter=self.work,
+            journal=NoBook(),
+            faults=FaultBook(self.outbox, self.clock),
+            clock=self.clock,
+            acknowledge=self.lit.append,
+            track_done=lambda _: None,
+            disk_reserve_bytes=0,
+            refuse=self.refused.append,
+        )
+
+    def press(self, mono_ns=5 * S):
+        """What became of a press of the red button."""
+        return self.recorder.take(Press("red", mono_ns, 0, Source.SIMULATED, simulated=True), mono_ns)[0]
+
+    def close(self):
+        self.outbox.close()
