@@ -75,7 +75,7 @@ def first_part(ring: AudioRing, track: OpenTrack) -> SavedPreRoll:
         raise NoSound("the ring holds another boot's sound")
     for _ in range(_ATTEMPTS):
         generation = ring.generation
-        cut = _cut_until_press(ring, track)
+        cut, is_whole = _cut_until_press(ring, track)
         press_frame, error_ns = ring.frame_at(plan.mono_ns)
         begin, _ = ring.frame_at(plan.start_ns)
         if cut.generation == generation == ring.generation:
@@ -89,8 +89,8 @@ def first_part(ring: AudioRing, track: OpenTrack) -> SavedPreRoll:
         generation=cut.generation,
         rate_hz=cut.rate_hz,
         channels=samples.shape[1],
-        # A frame's difference is only the rounding of two estimates.
-        window_frame=round(begin) if round(begin) < cut.first_frame - 1 else cut.first_frame,
+        # Two estimates of one instant differ; that alone is no sound that is missing.
+        window_frame=cut.first_frame if is_whole else min(round(begin), cut.first_frame),
         first_frame=cut.first_frame,
         frames=len(samples),
         start_ns=cut.start_ns,
@@ -134,7 +134,8 @@ def whole(ring: AudioRing | None, track: OpenTrack, saved: SavedPreRoll | None, 
     return _assemble(frame, pieces, _format(ring), ring.format.source, simulated=simulated, tail=tail)
 
 
-def _cut_until_press(ring: AudioRing, track: OpenTrack) -> Cut:
+def _cut_until_press(ring: AudioRing, track: OpenTrack) -> tuple[Cut, bool]:
+    """What the ring has of the window up to the press, and whether that is from its beginning on."""
     plan = track.plan
     start_ns = plan.start_ns
     newest_ns = ring.newest_ns()
@@ -146,7 +147,7 @@ def _cut_until_press(ring: AudioRing, track: OpenTrack) -> Cut:
         if end_ns <= start_ns:
             raise NoSound("the ring holds nothing of the time before the press")
         try:
-            return ring.cut(start_ns, end_ns)
+            return ring.cut(start_ns, end_ns), start_ns == plan.start_ns
         except Overwritten as error:
             start_ns = max(start_ns, error.available_from_ns)
         except NotYet as error:

@@ -2,6 +2,8 @@
 
 import errno
 import itertools
+import math
+import random
 import threading
 from pathlib import Path
 
@@ -73,6 +75,13 @@ class Room:
         """The ear appends whole periods up to `mono_ns`, or the one before."""
         while self.heard_ns + PERIOD_NS <= mono_ns:
             self.ear.append(true_sound(self.heard_ns, PERIOD), self.heard_ns + PERIOD_NS, 0)
+            self.heard_ns += PERIOD_NS
+
+    def hear_unsteadily_until(self, mono_ns, rng, uncertainty_ns):
+        """As from a sound server, which says late when each period was captured."""
+        while self.heard_ns + PERIOD_NS <= mono_ns:
+            late_ns = round(uncertainty_ns * (0.5 + 0.4 * math.sin(self.heard_ns / 3e9) + 0.1 * rng.random()))
+            self.ear.append(true_sound(self.heard_ns, PERIOD), self.heard_ns + PERIOD_NS + late_ns, uncertainty_ns)
             self.heard_ns += PERIOD_NS
 
     def deaf_until(self, mono_ns, reason=GapReason.OVERRUN):
@@ -149,6 +158,18 @@ def assert_true_but_for_gaps(fact, job):
     true_offset = (job.plan.mono_ns - job.plan.start_ns) * RATE / S
     error_frames = fact.manifest.align_error_ms / 1000 * RATE
     assert abs(fact.manifest.press_offset_frames - true_offset) <= error_frames
+
+
+def test_stamps_that_are_not_exact_make_no_gap_that_is_not_there(room):
+    rng = random.Random(1)
+    for n in range(40):
+        job = track(before_s=20.0, mono_ns=PRESS + (20 + n * 4) * S + rng.randrange(S))
+        room.hear_unsteadily_until(job.plan.mono_ns, rng, 40_000_000)
+        press(room, job)
+        room.hear_unsteadily_until(job.plan.end_ns + S // 10, rng, 40_000_000)
+        fact = finish(room, job)
+        assert fact.manifest.gaps == ()
+        assert not fact.manifest.partial
 
 
 def gaps(fact):
