@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import field
 
+from edge import config_eye
+from edge.config_eye import Eye
+from edge.config_section import Seconds, Section
+from edge.config_section import doc as _doc
 from edge.wire import TRACK_BYTES_MAX, Name, Text, Trigger
 
 OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
@@ -19,17 +23,6 @@ OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
 
 class ConfigError(ValueError):
     """The configuration cannot be used; the message names the key, the value and the remedy."""
-
-
-def _doc(text: str, **limits: Any) -> Meta:
-    return Meta(description=text, **limits)
-
-
-Seconds = Annotated[float, Meta(ge=0, le=3600)]
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every section."""
 
 
 class Box(Section, frozen=True):
@@ -157,6 +150,7 @@ class Config(Section, frozen=True):
 
     box: Box
     ear: Ear = field(default_factory=Ear)
+    eye: Eye = field(default_factory=Eye)
     tracks: Tracks = field(default_factory=Tracks)
     presses: Presses = field(default_factory=Presses)
     buttons: tuple[ButtonConfig, ...] = ()
@@ -248,4 +242,5 @@ def _problems(config: Config) -> list[str]:
         found.append("uplink: backoff_min_ms is larger than backoff_max_ms")
     if config.ear.driver == "wav" and not config.ear.file:
         found.append("ear: driver 'wav' needs 'file'")
+    found += config_eye.problems(config.eye)
     return found
