@@ -1,0 +1,1 @@
+"""`earshot eye`: camera to face ring."""
