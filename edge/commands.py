@@ -29,6 +29,7 @@ from edge.wire import (
     Reply,
     ShiftCommand,
     Trigger,
+    Update,
     WireError,
     decode,
 )
@@ -89,6 +90,8 @@ class Commands:
                 return self._extend(command)
             case ShiftCommand():
                 return self._shift(command, now_ns)
+            case Update():
+                return self._refuse(command.id, "this box takes no updates: it was not installed from an image")
 
     def _press(self, command: PressCommand, now_ns: int) -> Reply:
         fact = Press(

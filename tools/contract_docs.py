@@ -15,7 +15,7 @@ import yaml
 from edge import wire
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-COMMANDS = (wire.Ping, wire.Identify, wire.PressCommand, wire.Extend, wire.ShiftCommand)
+COMMANDS = (wire.Ping, wire.Identify, wire.PressCommand, wire.Extend, wire.ShiftCommand, wire.Update)
 PLAIN = (wire.Status, wire.Health, wire.Receipt, wire.Reply, wire.BridgeState)
 
 

@@ -23,7 +23,7 @@ PAGE_ROWS = 50
 _ID = re.compile(r"[0-9a-f]{32}")
 _CURSOR = re.compile(r"(-?[0-9]{1,19})\.([0-9a-f]{32})")
 _NAME = re.compile(NAME_PATTERN)
-_TRIGGERS = tuple(trigger.value for trigger in Trigger if trigger is not Trigger.EXTENSION)
+_TRIGGERS = tuple(trigger.value for trigger in Trigger if trigger not in {Trigger.EXTENSION, Trigger.SELF_TEST})
 
 BoxQuery = Annotated[str, QueryParameter(description="site/box; empty: all boxes", max_length=127)]
 TriggerQuery = Annotated[str, QueryParameter(description="incident, force_majeure, appeal, sale, rating; empty: all")]

@@ -14,7 +14,9 @@ from edge.wire.fields import (
     Integer,
     Name,
     NonNegative,
+    Percent,
     Positive,
+    Release,
     Sha256,
     Stamp,
     Strict,
@@ -31,6 +33,7 @@ class Trigger(StrEnum):
     SALE = "sale"
     RATING = "rating"
     EXTENSION = "extension"
+    SELF_TEST = "self_test"
 
 
 class PressData(Strict, frozen=True):
@@ -142,7 +145,51 @@ class BootData(Strict, frozen=True):
     open_tracks: Count
 
 
-EventData = PressData | TrackData | TrackLostData | TimeData | FaultData | ShiftData | BootData
+class SelfTestData(Strict, frozen=True):
+    """The box pressed itself to prove that a press becomes a track and reaches the bridge. It is nobody's press.
+
+    `track` holds silence as long as the sound that the ring gave for it: no sound leaves the box for a test.
+    """
+
+    test: Id
+    track: Id
+    reason: Text
+    stamp: Stamp
+
+
+class UpdateState(StrEnum):
+    """How far an update is. The last three end it."""
+
+    OFFERED = "offered"
+    DOWNLOADING = "downloading"
+    DOWNLOADED = "downloaded"
+    INSTALLING = "installing"
+    INSTALLED = "installed"
+    BOOTED = "booted"
+    GOOD = "good"
+    ROLLED_BACK = "rolled_back"
+    FAILED = "failed"
+
+
+class UpdateData(Strict, frozen=True):
+    """An update of the box's software has come this far. `offer` is the id of the command that offered it.
+
+    `percent` is what is downloaded; `reason` says why it failed, went back or waits; `slot` is where it is installed.
+    """
+
+    offer: Id
+    version: Release
+    before: Text
+    state: UpdateState
+    percent: Percent
+    stamp: Stamp
+    reason: Text | None = None
+    slot: Text | None = None
+
+
+EventData = (
+    PressData | TrackData | TrackLostData | TimeData | FaultData | ShiftData | BootData | SelfTestData | UpdateData
+)
 
 EVENT_TYPES: dict[str, type[EventData]] = {
     "earshot.press.v1": PressData,
@@ -152,5 +199,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
     "earshot.fault.v1": FaultData,
     "earshot.shift.v1": ShiftData,
     "earshot.boot.v1": BootData,
+    "earshot.self_test.v1": SelfTestData,
+    "earshot.update.v1": UpdateData,
 }
 TYPE_NAMES: dict[type[Any], str] = {cls: name for name, cls in EVENT_TYPES.items()}

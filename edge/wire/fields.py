@@ -12,6 +12,8 @@ CHUNK_BYTES_MAX = 96 * 1024
 JSON_BYTES_MAX = 128 * 1024
 # A manifest names the SHA-256 of each chunk and has to fit into one message.
 TRACK_BYTES_MAX = 128 * 1024 * 1024
+# No slot of a box is larger.
+BUNDLE_BYTES_MAX = 4 * 1024 * 1024 * 1024
 
 
 class WireError(ValueError):
@@ -31,6 +33,11 @@ Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Positive = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 NonNegative = Annotated[float, Meta(ge=0)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Release = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9}){1,3}" + END, description="Version of a release: 2 to 4 numbers and dots."),
+]
 
 
 class Strict(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

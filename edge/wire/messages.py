@@ -6,7 +6,19 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
 
-from edge.wire.fields import Count, Id, Integer, Name, NonNegative, Sha256, Stamp, Strict, Text
+from edge.wire.fields import (
+    BUNDLE_BYTES_MAX,
+    Count,
+    Id,
+    Integer,
+    Name,
+    NonNegative,
+    Release,
+    Sha256,
+    Stamp,
+    Strict,
+    Text,
+)
 
 
 class Status(Strict, frozen=True):
@@ -113,7 +125,22 @@ class ShiftCommand(Strict, frozen=True, tag_field="command", tag="shift"):
     employee: Text | None = None
 
 
-Command = Ping | Identify | PressCommand | Extend | ShiftCommand
+class Update(Strict, frozen=True, tag_field="command", tag="update"):
+    """Offers the release `version`: a signed bundle of `bytes` and `sha256` at `url`, which answers ranges.
+
+    The reply says whether it is taken; how it goes on is told by `earshot.update.v1`. The same version does nothing, an
+    older one and one that failed before are refused unless `force` is set. The `id` repeated asks nothing new.
+    """
+
+    id: Id
+    version: Release
+    url: Annotated[str, Meta(max_length=2000, pattern=r"^https?://[\u0021-\u007e]+$(?!\n)")]
+    bytes: Annotated[int, Meta(ge=1, le=BUNDLE_BYTES_MAX)]
+    sha256: Sha256
+    force: bool = False
+
+
+Command = Ping | Identify | PressCommand | Extend | ShiftCommand | Update
 
 
 class Reply(Strict, frozen=True):

@@ -78,6 +78,19 @@ _boot = st.builds(
     session=st.integers(1, 10**6),
     open_tracks=counts,
 )
+_self_test = st.builds(wire.SelfTestData, test=hex32, track=hex32, reason=texts, stamp=stamps)
+_releases = st.lists(st.integers(0, 999_999_999), min_size=2, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+_update = st.builds(
+    wire.UpdateData,
+    offer=hex32,
+    version=_releases,
+    before=texts,
+    state=st.sampled_from(wire.UpdateState),
+    percent=st.integers(0, 100),
+    stamp=stamps,
+    reason=optional_text,
+    slot=optional_text,
+)
 
 
 def events() -> st.SearchStrategy[wire.Event]:
@@ -96,7 +109,7 @@ def events() -> st.SearchStrategy[wire.Event]:
             data=st.just(data),
         )
 
-    return st.one_of(_press, _track, _lost, _time, _fault, _shift, _boot).flatmap(event)
+    return st.one_of(_press, _track, _lost, _time, _fault, _shift, _boot, _self_test, _update).flatmap(event)
 
 
 def receipts() -> st.SearchStrategy[wire.Receipt]:
@@ -116,4 +129,13 @@ def commands() -> st.SearchStrategy[wire.Command]:
         st.builds(wire.PressCommand, id=hex32, button=names, employee=optional_text),
         st.builds(wire.Extend, id=hex32, track=hex32, before_s=st.floats(0, 3600), after_s=st.floats(0, 3600)),
         st.builds(wire.ShiftCommand, id=hex32, button=names, employee=optional_text),
+        st.builds(
+            wire.Update,
+            id=hex32,
+            version=_releases,
+            url=st.just("https://bridge.example/updates/1"),
+            bytes=st.integers(1, wire.BUNDLE_BYTES_MAX),
+            sha256=hex64,
+            force=st.booleans(),
+        ),
     )
