@@ -117,6 +117,18 @@ def _asyncapi() -> dict[str, Any]:
             f"Bytes of the track's file, at most {wire.CHUNK_BYTES_MAX} each.",
         ),
         (
+            "picture",
+            f"{box}/picture/{{snapshot}}/{{n}}",
+            {
+                **who,
+                "snapshot": {"description": "Id of the snapshot, 32 hex digits"},
+                "n": {"description": "Index of the chunk, from 0"},
+            },
+            chunk,
+            "send",
+            f"Bytes of a snapshot's picture, at most {wire.CHUNK_BYTES_MAX} each; none where eye.privacy is index.",
+        ),
+        (
             "receipt",
             f"{box}/receipt",
             who,

@@ -60,7 +60,17 @@ from edge.wire.messages import (
     Status,
     Update,
 )
-from edge.wire.topics import BRIDGE_STATE_TOPIC, BoxTopic, chunk_topic, manifest_topic, parse_topic, topic
+from edge.wire.smile_index import FaceState
+from edge.wire.snapshot import PICTURE_BYTES_MAX, SKEW_MS_MAX, IndexData, Picture, SnapshotData, StripPoint
+from edge.wire.topics import (
+    BRIDGE_STATE_TOPIC,
+    BoxTopic,
+    chunk_topic,
+    manifest_topic,
+    parse_topic,
+    picture_topic,
+    topic,
+)
 
 __all__ = [
     "BRIDGE_STATE_TOPIC",
@@ -69,7 +79,9 @@ __all__ = [
     "EVENT_TYPES",
     "JSON_BYTES_MAX",
     "NAME_PATTERN",
+    "PICTURE_BYTES_MAX",
     "ROOT",
+    "SKEW_MS_MAX",
     "TRACK_BYTES_MAX",
     "VERSION",
     "BootData",
@@ -82,15 +94,18 @@ __all__ = [
     "Event",
     "EventData",
     "Extend",
+    "FaceState",
     "FaultData",
     "GapSpan",
     "Health",
     "Id",
     "Identify",
+    "IndexData",
     "Integer",
     "Name",
     "NonNegative",
     "Percent",
+    "Picture",
     "Ping",
     "Positive",
     "PressCommand",
@@ -103,9 +118,11 @@ __all__ = [
     "Sha256",
     "ShiftCommand",
     "ShiftData",
+    "SnapshotData",
     "Stamp",
     "Status",
     "Strict",
+    "StripPoint",
     "Text",
     "TimeData",
     "TrackData",
@@ -122,6 +139,7 @@ __all__ = [
     "encode_event",
     "manifest_topic",
     "parse_topic",
+    "picture_topic",
     "sha256",
     "topic",
     "type_name",

@@ -22,6 +22,7 @@ from edge.wire.fields import (
     Strict,
     Text,
 )
+from edge.wire.snapshot import SnapshotData
 
 
 class Trigger(StrEnum):
@@ -39,6 +40,8 @@ class Trigger(StrEnum):
 class PressData(Strict, frozen=True):
     """A client or a member of staff pressed. `track` is the id of the track that will hold the sound, if any will.
 
+    `snapshot` is the id of the Emotional Snapshot that will come, if a camera watches.
+
     `misuse` marks hammering: the press counts as evidence, and shares the track of an earlier press of the series while
     it lies in that track's window.
     """
@@ -54,6 +57,7 @@ class PressData(Strict, frozen=True):
     track: Id | None = None
     misuse: bool = False
     request_id: Text | None = None
+    snapshot: Id | None = None
 
 
 class GapSpan(Strict, frozen=True):
@@ -97,7 +101,10 @@ class TrackData(Strict, frozen=True):
 
 
 class TrackLostData(Strict, frozen=True):
-    """A promised track will never come (`reason`): nothing in the ring, or dropped because the disk was full."""
+    """A promised track will never come (`reason`): nothing in the ring, or dropped because the disk was full.
+
+    The same is said of the picture of a snapshot; `track` is the snapshot's id then.
+    """
 
     track: Id
     press: Id
@@ -188,7 +195,16 @@ class UpdateData(Strict, frozen=True):
 
 
 EventData = (
-    PressData | TrackData | TrackLostData | TimeData | FaultData | ShiftData | BootData | SelfTestData | UpdateData
+    PressData
+    | TrackData
+    | TrackLostData
+    | TimeData
+    | FaultData
+    | ShiftData
+    | BootData
+    | SelfTestData
+    | UpdateData
+    | SnapshotData
 )
 
 EVENT_TYPES: dict[str, type[EventData]] = {
@@ -199,6 +215,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
     "earshot.fault.v1": FaultData,
     "earshot.shift.v1": ShiftData,
     "earshot.boot.v1": BootData,
+    "earshot.snapshot.v1": SnapshotData,
     "earshot.self_test.v1": SelfTestData,
     "earshot.update.v1": UpdateData,
 }

@@ -36,6 +36,7 @@ _press = st.builds(
     track=st.none() | hex32,
     misuse=st.booleans(),
     request_id=optional_text,
+    snapshot=st.none() | hex32,
 )
 _gap = st.builds(wire.GapSpan, offset_frames=counts, frames=st.integers(1, 10**6), reason=names)
 _track = st.builds(
@@ -91,6 +92,63 @@ _update = st.builds(
     reason=optional_text,
     slot=optional_text,
 )
+_share = st.floats(0, 1)
+_percent = st.none() | st.floats(0, 100)
+_picture = st.builds(
+    wire.Picture,
+    content_type=st.just("image/jpeg"),
+    width_px=st.integers(1, 4000),
+    height_px=st.integers(1, 4000),
+    bytes=st.integers(1, wire.PICTURE_BYTES_MAX),
+    sha256=hex64,
+    chunk_bytes=st.integers(1, wire.CHUNK_BYTES_MAX),
+    chunk_sha256=st.lists(hex64, max_size=4).map(tuple),
+)
+_snapshot = st.builds(
+    wire.SnapshotData,
+    snapshot=hex32,
+    press=hex32,
+    stamp=stamps,
+    before_s=st.just(30),
+    after_s=st.just(5),
+    privacy=st.sampled_from(["index", "snapshot", "blur"]),
+    subject=st.sampled_from(["client", "staff"]),
+    state=st.sampled_from(wire.FaceState),
+    reason=st.none() | names,
+    frame_mono_ns=st.none() | counts,
+    skew_ms=st.none() | st.floats(-200, 200),
+    probability=st.none() | _share,
+    strip=st.tuples(
+        *(
+            st.builds(
+                wire.StripPoint,
+                offset_s=st.just(offset_s),
+                state=st.sampled_from(wire.FaceState),
+                probability=st.none() | _share,
+            )
+            for offset_s in range(-30, 0)
+        )
+    ),
+    face_share=_share,
+    smiled=st.none() | st.booleans(),
+    threshold=_share,
+    index=st.builds(
+        wire.IndexData,
+        since_ns=st.integers(0, 2**62),
+        n=counts,
+        smiled=counts,
+        percent=_percent,
+        low_percent=_percent,
+        high_percent=_percent,
+    ),
+    model=texts,
+    model_sha256=st.none() | hex64,
+    camera=texts,
+    simulated=st.booleans(),
+    partial=st.booleans(),
+    partial_reason=optional_text,
+    picture=st.none() | _picture,
+)
 
 
 def events() -> st.SearchStrategy[wire.Event]:
@@ -109,7 +167,7 @@ def events() -> st.SearchStrategy[wire.Event]:
             data=st.just(data),
         )
 
-    return st.one_of(_press, _track, _lost, _time, _fault, _shift, _boot, _self_test, _update).flatmap(event)
+    return st.one_of(_press, _track, _lost, _time, _fault, _shift, _boot, _self_test, _update, _snapshot).flatmap(event)
 
 
 def receipts() -> st.SearchStrategy[wire.Receipt]:

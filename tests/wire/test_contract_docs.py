@@ -44,9 +44,10 @@ def test_receipts_and_commands_satisfy_their_published_schemas(receipt, command)
 
 def test_asyncapi_names_every_channel_of_the_code():
     document = yaml.safe_load((ROOT / "docs/asyncapi.yaml").read_text("utf-8"))
-    names = {"site": "kazan", "box": "till-1", "track": "a" * 32, "n": "3"}
+    names = {"site": "kazan", "box": "till-1", "track": "a" * 32, "snapshot": "b" * 32, "n": "3"}
     addresses = {name: channel["address"].format(**names) for name, channel in document["channels"].items()}
     assert addresses.pop("bridgeState") == wire.BRIDGE_STATE_TOPIC
     assert {wire.parse_topic(address).channel for address in addresses.values()} == set(addresses)
     assert addresses["chunk"] == wire.chunk_topic("kazan", "till-1", "a" * 32, 3)
+    assert addresses["picture"] == wire.picture_topic("kazan", "till-1", "b" * 32, 3)
     assert addresses["manifest"] == wire.manifest_topic("kazan", "till-1", "a" * 32)
