@@ -37,6 +37,7 @@ class Source(StrEnum):
     MQTT = "mqtt"
     KEYBOARD = "keyboard"
     SIMULATED = "simulated"
+    SELF_TEST = "self_test"
 
 
 @dataclass(frozen=True, slots=True)

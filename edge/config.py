@@ -219,6 +219,10 @@ def _problems(config: Config) -> list[str]:
             found.append(f"{where}: rating = {button.rating} is outside 1 to 5")
         if button.shared and button.employee:
             found.append(f"{where}: a shared button can't have a fixed employee; remove one of them")
+        if button.name == "self_test" or button.trigger is Trigger.SELF_TEST:
+            found.append(f"{where}: 'self_test' is the box's own; choose another name and trigger")
+    if Trigger.SELF_TEST in config.tracks.windows:
+        found.append("tracks.windows.self_test: the window of the box's own test can't be set; remove it")
     buttons = {button.name for button in config.buttons}
     for lamp in config.lamps:
         if lamp.driver != "log" and not lamp.line:

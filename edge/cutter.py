@@ -6,7 +6,7 @@ import errno
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from edge.durable import write_durable
 from edge.faultpoint import FaultPoint, no_fault
 from edge.outbox_files import MANIFEST, PRE_ROLL
 from edge.plan import NS, OpenTrack
+from edge.self_test import hushed
 from edge.tracks import build
 from edge.window import NoSound, Sound, first_part, whole
 from edge.wire import TrackData, WireError, sha256
@@ -187,7 +188,7 @@ class Cutter:
             return PreRollSaved(name, path, None)
         try:
             saved = first_part(self._opened(), track)
-            pre_roll.write(path, saved.head, saved.samples, self._fault)
+            pre_roll.write(path, saved.head, hushed(track.plan, saved.samples), self._fault)
         except (NoSound, RingError) as error:
             return PreRollSaved(name, None, str(error))
         except OSError as error:
@@ -206,6 +207,7 @@ class Cutter:
             sound = self._sound(track, wait=wait)
             if sound is None:
                 return None
+            sound = replace(sound, samples=hushed(track.plan, sound.samples))
             # The ear may still write, or the pre-roll may hold, what an earlier configuration asked for.
             codec = self._codec if can_hold(self._codec, sound.rate_hz) else "flac"
             path = self._folder / f"{name}.{codec}"

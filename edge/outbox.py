@@ -29,7 +29,7 @@ from edge.outbox_types import (
     Waiting,
 )
 from edge.plan import OpenTrack, PlannedTrack
-from edge.wire import EventData, PressData, Receipt, Reply, ShiftData, Stamp, TrackData, TrackLostData
+from edge.wire import EventData, PressData, Receipt, Reply, SelfTestData, ShiftData, Stamp, TrackData, TrackLostData
 
 __all__ = [
     "Applied",
@@ -131,6 +131,16 @@ class Outbox:
                 rows.insert_track(self._db, plan, data.stamp, seq)
             if data.request_id is not None:
                 self._requests.remember_press(data.request_id, press_id)
+            return seq
+
+        return self._store.write("press", work)
+
+    def record_self_test(self, data: SelfTestData, plan: PlannedTrack) -> int:
+        """Make a self-test and the promise of its track durable; returns its seq. It is not among the presses."""
+
+        def work() -> int:
+            seq = self._events.add(data, data.stamp.wall_ns, event_id=data.test)
+            rows.insert_track(self._db, plan, data.stamp, seq)
             return seq
 
         return self._store.write("press", work)

@@ -25,8 +25,9 @@ from edge.journal_keeper import JournalKeeper, PressBook
 from edge.logs import about
 from edge.outbox import DiskFull, Outbox, TrackState
 from edge.plan import OpenTrack, PlannedTrack
+from edge.self_test import SELF_TEST_BUTTON
 from edge.session import Session
-from edge.wire import PressData, Reply, ShiftData, Stamp
+from edge.wire import PressData, Reply, SelfTestData, ShiftData, Stamp
 
 _RETRY_NS = 10_000_000_000
 # For a track that did not fit; a quarter of an hour of mono FLAC, far above any window.
@@ -204,6 +205,8 @@ class Recorder:
 
     def _record_press(self, press: AcceptPress) -> AcceptPress | Refuse:
         at = stamp(self._clock, press.mono_ns)
+        if press.button is SELF_TEST_BUTTON:
+            return self._record_self_test(press, at)
         data = PressData(
             button=press.button.name,
             trigger=press.button.trigger,
@@ -230,6 +233,19 @@ class Recorder:
             self._acknowledge(press.button.name)
         self.journal.append(press.id, data)
         _log.info("press %s of %s", press.id, press.button.name, extra=about(press=press.id, track=press.track_id))
+        return press
+
+    def _record_self_test(self, press: AcceptPress, at: Stamp) -> AcceptPress | Refuse:
+        # Told to nobody at the counter and written into no journal: nobody has pressed.
+        if press.track is None:
+            return Refuse(press.button.name, press.request_id, "the last self-test goes on", is_temporary=True)
+        data = SelfTestData(test=press.id, track=press.track.track, reason=press.request_id or "", stamp=at)
+        try:
+            self._outbox.record_self_test(data, press.track)
+        except DiskFull as error:
+            self._session.forget(press)
+            return Refuse(press.button.name, press.request_id, f"no self-test: {error}", is_temporary=True)
+        self._cutter.save_pre_roll(OpenTrack(press.track, at))
         return press
 
     def _recent_presses(self) -> list[tuple[str, PressData]]:

@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 
-from drivers.contract import Edge, Press
+from drivers.contract import Edge, Press, Source
 from edge.actions import (
     AcceptPress,
     Action,
@@ -23,6 +23,8 @@ from edge.actions import (
 from edge.config import ButtonConfig, Config
 from edge.debounce import Contact
 from edge.plan import NS, OpenTrack, PlannedTrack
+from edge.self_test import SELF_TEST_BUTTON, SELF_TEST_WINDOW
+from edge.wire import Trigger
 
 # The ear appends a period at a time: a cut asked for at the very end of the window would be told to wait.
 _MARGIN_NS = 100_000_000
@@ -37,10 +39,11 @@ class Session:
     """
 
     def __init__(self, config: Config, new_id: Callable[[], str]) -> None:
-        self._windows = config.tracks.windows
+        self._windows = {**config.tracks.windows, Trigger.SELF_TEST: SELF_TEST_WINDOW}
         self._new_id = new_id
         self._buttons = {
-            button.name: _Button(button, config.presses.debounce_ms * 1_000_000) for button in config.buttons
+            button.name: _Button(button, config.presses.debounce_ms * 1_000_000)
+            for button in (*config.buttons, SELF_TEST_BUTTON)
         }
         self._misuse_presses = config.presses.misuse_presses
         self._misuse_window_ns = round(config.presses.misuse_window_s * NS)
@@ -50,8 +53,9 @@ class Session:
     def handle(self, fact: SessionFact, now_ns: int) -> list[Action]:
         """The actions that follow from one fact. A fact that names an unknown button is refused by an action."""
         button = self._buttons.get(fact.button)
-        if button is None:
-            known = ", ".join(self._buttons) or "none"
+        # Nobody outside of the box can make a press that does not count.
+        if button is None or (button.config is SELF_TEST_BUTTON) != (fact.source is Source.SELF_TEST):
+            known = ", ".join(name for name in self._buttons if name != SELF_TEST_BUTTON.name) or "none"
             request_id = None if isinstance(fact, Edge) else fact.request_id
             return [Refuse(fact.button, request_id, f"button {fact.button!r} is not configured; there are: {known}")]
         if isinstance(fact, Edge):

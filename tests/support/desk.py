@@ -25,10 +25,13 @@ class Work:
 
 
 class NoBook:
-    """A journal that writes nothing."""
+    """A journal that only remembers which presses it was given."""
+
+    def __init__(self):
+        self.presses = []
 
     def append(self, press_id, data):
-        pass
+        self.presses.append(press_id)
 
     def restore(self, presses):
         return 0
@@ -38,17 +41,19 @@ class NoBook:
 
 
 class Desk:
-    """`lit` and `refused` are the buttons whose press was acknowledged or refused."""
+    """`lit` and `refused` are the buttons whose press was acknowledged or refused, `written` the journal."""
 
     def __init__(self, folder):
         self.clock = SystemClock()
         self.outbox = Outbox(folder, "shop", "one", new_id=counting_ids())
         self.work, self.lit, self.refused = Work(), [], []
+        book = NoBook()
+        self.written = book.presses
         self.recorder = Recorder(
             session=Session(config(), counting_ids()),
             outbox=self.outbox,
             cutter=self.work,
-            journal=NoBook(),
+            journal=book,
             faults=FaultBook(self.outbox, self.clock),
             clock=self.clock,
             acknowledge=self.lit.append,
