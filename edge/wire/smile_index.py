@@ -82,8 +82,9 @@ def face_share(samples: Iterable[Sample], press_ns: int, hold_ns: int = HOLD_NS)
     start_ns, end_ns = window(press_ns)
     ordered = _ordered(samples)
     seen_ns = 0
-    for sample, next_ns in zip(ordered, [*(s.mono_ns for s in ordered[1:]), end_ns], strict=True):
+    for n, sample in enumerate(ordered):
         if sample.state == FaceState.FACE:
+            next_ns = ordered[n + 1].mono_ns if n + 1 < len(ordered) else end_ns
             until_ns = min(next_ns, sample.mono_ns + hold_ns, end_ns)
             seen_ns += max(0, until_ns - max(sample.mono_ns, start_ns))
     return seen_ns / (end_ns - start_ns)
