@@ -1,13 +1,14 @@
-"""Takes the sound of open tracks out of the ring and makes it durable, in its own thread."""
+"""Takes the sound of open tracks out of the ring and makes it durable, in two threads of its own.
+
+Pre-rolls have one for themselves: to encode a finished track takes seconds, and somebody may press in them.
+"""
 
 from __future__ import annotations
 
 import errno
 import logging
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edge import pre_roll
@@ -16,6 +17,7 @@ from edge.codec import can_hold
 from edge.config import Tracks
 from edge.durable import write_durable
 from edge.faultpoint import FaultPoint, no_fault
+from edge.lane import Lane
 from edge.outbox_files import MANIFEST, PRE_ROLL
 from edge.plan import NS, OpenTrack
 from edge.self_test import hushed
@@ -26,7 +28,6 @@ from edge.wire import decode as wire_decode
 from edge.wire import encode as wire_encode
 from ringbuffer import AudioRing, RingError
 
-_RETRY_NS = 100_000_000
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _log = logging.getLogger(__name__)
 
@@ -72,24 +73,11 @@ class CutterDied:
 CutterFact = PreRollSaved | TrackFinished | TrackFailed | CutterDied
 
 
-class _Kind(IntEnum):
-    PRE_ROLL = 0
-    FINISH = 1
-
-
-@dataclass(order=True, slots=True)
-class _Job:
-    kind: _Kind
-    number: int
-    track: OpenTrack = field(compare=False)
-    due_ns: int = field(compare=False)
-
-
 class Cutter:
-    """Cuts in the order: pre-rolls first, then by age; a job that has to wait for sound holds up no other.
+    """Each pre-roll as soon as it is asked for; finished tracks by age, none held up by one that waits for its sound.
 
     `open_ring` opens the sound ring or raises `RingError`; it is asked again until it succeeds. Files go to `folder`
-    (`Outbox.files.folder`). `emit` is called in the cutter's thread, once for each job, and must not block.
+    (`Outbox.files.folder`). `emit` is called in the cutter's threads, once for each job, and must not block.
     """
 
     def __init__(
@@ -102,92 +90,61 @@ class Cutter:
         *,
         fault: FaultPoint = no_fault,
     ) -> None:
-        self._open_ring = open_ring
-        self._ring: AudioRing | None = None
         self._folder = folder
         self._codec = config.codec
         self._grace_ns = round(config.tail_grace_s * NS)
         self._clock = clock
-        self._emit = emit
         self._fault = fault
-        self._jobs: list[_Job] = []
-        self._numbers = 0
-        self._changed = threading.Condition()
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="cutter", daemon=True)
+
+        def died(error: BaseException) -> None:
+            emit(CutterDied(error))
+
+        # A reader of the ring is of one thread.
+        self._rings = (_Ring(open_ring), _Ring(open_ring))
+        self._pre_rolls: Lane[CutterFact] = Lane("pre-rolls", clock, emit, died)
+        self._tracks: Lane[CutterFact] = Lane("tracks", clock, emit, died)
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        self._pre_rolls.start()
+        self._tracks.start()
 
     def close(self, timeout_s: float = 30.0) -> None:
-        """End after the job in hand; jobs left are open tracks of the outbox, for the next start. Idempotent."""
-        with self._changed:
-            self._closing.set()
-            self._changed.notify()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        if self._ring is not None and not self._thread.is_alive():
-            self._ring.close()
-            self._ring = None
+        """End after the jobs in hand; jobs left are open tracks of the outbox, for the next start. Idempotent."""
+        for lane in (self._pre_rolls, self._tracks):
+            lane.stop()
+        for lane, ring in zip((self._pre_rolls, self._tracks), self._rings, strict=True):
+            if lane.join(timeout_s):
+                ring.close()
 
     def save_pre_roll(self, track: OpenTrack) -> None:
         """Make what the ring has of the window's first part durable at once; answers `PreRollSaved`."""
-        self._add(_Kind.PRE_ROLL, track)
+        self._pre_rolls.add(track.plan.track, lambda _now_ns: self._save(track, self._rings[0]))
 
     def finish(self, track: OpenTrack) -> None:
         """Make the whole window a file, after `tail_grace_s` of what there is; answers `TrackFinished`/`TrackFailed`.
 
         A file that an earlier process had made whole, but not recorded, is taken as it is.
         """
-        self._add(_Kind.FINISH, track)
+        self._tracks.add(track.plan.track, lambda now_ns: self._finish(track, now_ns, self._rings[1]))
 
     def step(self, now_ns: int) -> int | None:
-        """Do the first job that is due; returns when the next one is (None: there is no job). Used by the thread."""
-        with self._changed:
-            job = min((job for job in self._jobs if job.due_ns <= now_ns), default=None)
-            if job is not None:
-                self._jobs.remove(job)
-        if job is not None:
-            fact = self._save(job.track) if job.kind is _Kind.PRE_ROLL else self._finish(job.track, now_ns)
-            if fact is not None:
-                self._emit(fact)
-            else:
-                job.due_ns = now_ns + _RETRY_NS
-                with self._changed:
-                    self._jobs.append(job)
-        with self._changed:
-            return self._next_due_ns()
+        """Do the first job that is due, pre-rolls first; returns when the next one is (None: there is no job).
 
-    def _add(self, kind: _Kind, track: OpenTrack) -> None:
-        with self._changed:
-            self._numbers += 1
-            self._jobs.append(_Job(kind, self._numbers, track, due_ns=0))
-            self._changed.notify()
+        What the threads do, for who has none.
+        """
+        due_ns = self._pre_rolls.next_due_ns()
+        (self._tracks if due_ns is None or due_ns > now_ns else self._pre_rolls).step(now_ns)
+        dues = (self._pre_rolls.next_due_ns(), self._tracks.next_due_ns())
+        return min((due for due in dues if due is not None), default=None)
 
-    def _run(self) -> None:
-        try:
-            while not self._closing.is_set():
-                self.step(self._clock.mono_ns())
-                with self._changed:
-                    due_ns = self._next_due_ns()
-                    wait_s = None if due_ns is None else (due_ns - self._clock.mono_ns()) / NS
-                    if not self._closing.is_set() and (wait_s is None or wait_s > 0):
-                        self._changed.wait(wait_s)
-        except BaseException as error:
-            self._emit(CutterDied(error))
-            raise
-
-    def _next_due_ns(self) -> int | None:
-        return min((job.due_ns for job in self._jobs), default=None)
-
-    def _save(self, track: OpenTrack) -> PreRollSaved:
+    def _save(self, track: OpenTrack, ring: _Ring) -> PreRollSaved:
         name = track.plan.track
         path = self._folder / (name + PRE_ROLL)
         if path.exists():
             return PreRollSaved(name, path, None)
         try:
-            saved = first_part(self._opened(), track)
+            saved = first_part(ring.opened(), track)
             pre_roll.write(path, saved.head, hushed(track.plan, saved.samples), self._fault)
         except (NoSound, RingError) as error:
             return PreRollSaved(name, None, str(error))
@@ -197,14 +154,17 @@ class Cutter:
             return PreRollSaved(name, None, f"the disk is full: {error}", disk_full=True)
         return PreRollSaved(name, path, None)
 
-    def _finish(self, track: OpenTrack, now_ns: int) -> TrackFinished | TrackFailed | None:
+    def _finish(self, track: OpenTrack, now_ns: int, ring: _Ring) -> TrackFinished | TrackFailed | None:
         name = track.plan.track
+        if self._pre_rolls.holds(name):
+            # The track is made of it, and nothing of a finished track may be written after it.
+            return None
         if (made := self._made_before(name)) is not None:
             return made
         same_boot = track.stamp.boot_id == self._clock.boot_id
         wait = same_boot and now_ns < track.plan.end_ns + self._grace_ns
         try:
-            sound = self._sound(track, wait=wait)
+            sound = self._sound(track, ring, wait=wait)
             if sound is None:
                 return None
             sound = replace(sound, samples=hushed(track.plan, sound.samples))
@@ -244,11 +204,11 @@ class Cutter:
             _log.warning("%s", error)
             return None
 
-    def _sound(self, track: OpenTrack, *, wait: bool) -> Sound | None:
+    def _sound(self, track: OpenTrack, opener: _Ring, *, wait: bool) -> Sound | None:
         """The window's sound, None while it is worth waiting for more; raises `NoSound`."""
         saved = self._pre_roll(track.plan.track)
         try:
-            ring = self._opened()
+            ring = opener.opened()
             # Looking at the ring makes it the one that is there now; only then its boot counts.
             ring.newest_ns()
             if ring.boot_id == track.stamp.boot_id:
@@ -258,7 +218,22 @@ class Cutter:
                 raise
         return None if wait else whole(None, track, saved, wait=False)
 
-    def _opened(self) -> AudioRing:
+
+class _Ring:
+    """The ring as one thread has it open."""
+
+    def __init__(self, open_ring: Callable[[], AudioRing]) -> None:
+        self._open = open_ring
+        self._ring: AudioRing | None = None
+
+    def opened(self) -> AudioRing:
+        """The ring; raises `RingError` while there is none."""
         if self._ring is None:
-            self._ring = self._open_ring()
+            self._ring = self._open()
         return self._ring
+
+    def close(self) -> None:
+        """Let it go; idempotent."""
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None

@@ -575,6 +575,57 @@ def test_a_dead_thread_is_told(room):
     assert isinstance(fact.error, Crash)
 
 
+def test_a_track_that_takes_long_to_make_holds_up_no_other_press(room):
+    slow, other = track(), track(mono_ns=PRESS + S)
+    begun, go_on, saved = threading.Event(), threading.Event(), threading.Event()
+    facts = []
+
+    def emit(fact):
+        facts.append(fact)
+        if isinstance(fact, PreRollSaved):
+            saved.set()
+
+    def fault(name):
+        if name == "track.before_fsync":
+            begun.set()
+            assert go_on.wait(20)
+
+    room.hear_until(slow.plan.end_ns + 10 * S)
+    room.now(slow.plan.end_ns + 10 * S)
+    cutter = Cutter(lambda: AudioRing(room.path), room.tracks, Tracks(), room.clock, emit, fault=fault)
+    cutter.start()
+    try:
+        cutter.finish(slow)
+        assert begun.wait(10)
+        cutter.save_pre_roll(other)
+        assert saved.wait(10)
+        assert [type(fact) for fact in facts] == [PreRollSaved]
+        assert facts[0].track == other.plan.track
+    finally:
+        go_on.set()
+        cutter.close()
+    assert [type(fact) for fact in facts] == [PreRollSaved, TrackFinished]
+
+
+def test_a_track_is_finished_after_its_own_pre_roll_however_long_that_takes(room):
+    job = track()
+
+    def fault(name):
+        if name == "pre_roll.after_fsync":
+            # Meanwhile the other thread comes to the same track.
+            room.cutter.step(room.clock.mono_ns())
+            assert room.facts == []
+
+    room.hear_until(job.plan.end_ns + 10 * S)
+    room.now(job.plan.end_ns + 10 * S)
+    room.cutter = room.box(fault)
+    room.cutter.save_pre_roll(job)
+    room.cutter.finish(job)
+    assert [type(fact) for fact in room.work()] == [PreRollSaved]
+    room.now(room.clock.mono_ns() + S // 10)
+    assert [type(fact) for fact in room.work()] == [TrackFinished]
+
+
 def test_many_overlapping_presses_are_as_many_exact_tracks(room):
     jobs = [track(before_s=1.0, after_s=0.5, mono_ns=PRESS + n * 37_000_001) for n in range(40)]
     for at in itertools.count(PRESS, 100_000_000):
