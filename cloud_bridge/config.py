@@ -87,6 +87,23 @@ class Web(Section, frozen=True):
     time_zone: Annotated[str, _doc("IANA time zone in which pages show times.")] = "UTC"
 
 
+class Enrol(Section, frozen=True):
+    """How boxes get their certificates. Works once 'earshot bridge ca init' has made the authority."""
+
+    folder: Annotated[str, _doc("Folder of the authority: its key, its certificate, the revocation list.")] = (
+        "/var/lib/earshot/bridge/enrol"
+    )
+    url: Annotated[str, _doc("Address of the bridge as boxes reach it; empty: as the person who makes a code.")] = ""
+    bridge_ca_file: Annotated[str, _doc("PEM authorities of that address; empty: the box's system store.")] = ""
+    broker_host: Annotated[str, _doc("Broker as boxes reach it; empty: broker.host.")] = ""
+    broker_port: Annotated[int, _doc("Its TCP port for certificates; 0: broker.port.", ge=0, le=65535)] = 0
+    broker_ca_file: Annotated[str, _doc("PEM authorities of the broker, for boxes; empty: broker.ca_file.")] = ""
+    code_hours: Annotated[int, _doc("Hours that a code is good for.", ge=1, le=24 * 366)] = 168
+    certificate_days: Annotated[int, _doc("Days that a certificate is good for.", ge=1, le=3660)] = 365
+    late_days: Annotated[int, _doc("Days after its end in which a certificate still renews.", ge=0, le=3660)] = 365
+    failures_address: Annotated[int, _doc("Refused attempts of one address in 15 minutes until it waits.", ge=1)] = 20
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -95,6 +112,7 @@ class Config(Section, frozen=True):
     database: Database = field(default_factory=Database)
     blobs: Blobs = field(default_factory=Blobs)
     web: Web = field(default_factory=Web)
+    enrol: Enrol = field(default_factory=Enrol)
 
 
 def load(path: Path) -> Config:

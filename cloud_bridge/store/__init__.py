@@ -1,1 +1,4 @@
 """What the bridge remembers: tables, writing (idempotent by id), queries, users."""
+
+# Whoever imports a module of this package has all tables: migrations are compared with all of them.
+from cloud_bridge.store import tables_enrol as tables_enrol

@@ -1,9 +1,10 @@
 """Enrolment over HTTP: how a box that knows a one-time code, and nothing else, gets its certificate from the bridge.
 
-A code is 25 characters, `XXXXX-XXXXX-XXXXX-XXXXX-XXXXX`, of an alphabet without look-alikes: five that name it, nineteen
-(95 bits) that only the bridge and the reader of its page know, and one that catches typing errors. The secret part never
-crosses the network. Both sides prove that they know it by an HMAC over all that they say, so whoever stands between
-them, with whatever TLS certificate, can neither get a certificate, nor change one, nor send the box to a false broker.
+A code is 25 characters, `XXXXX-XXXXX-XXXXX-XXXXX-XXXXX`, of an alphabet without look-alikes: five that name it,
+nineteen (95 bits) that only the bridge and the reader of its page know, and one that catches typing errors. The secret
+part never crosses the network. Both sides prove that they know it by an HMAC over all that they say, so whoever stands
+between them, with whatever TLS certificate, can neither get a certificate, nor change one, nor send the box to a false
+broker.
 
 Later the box proves itself by its key and the bridge by that of its authority, in the same envelope.
 """

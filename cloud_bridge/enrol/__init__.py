@@ -1,0 +1,1 @@
+"""Identities of boxes: the authority that signs them, one-time codes, certificates, revocation."""
