@@ -16,6 +16,7 @@ from edge import config_eye
 from edge.config_eye import Eye
 from edge.config_section import Seconds, Section
 from edge.config_section import doc as _doc
+from edge.config_snapshot import Snapshot
 from edge.wire import TRACK_BYTES_MAX, Name, Text, Trigger
 
 OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
@@ -151,6 +152,7 @@ class Config(Section, frozen=True):
     box: Box
     ear: Ear = field(default_factory=Ear)
     eye: Eye = field(default_factory=Eye)
+    snapshot: Snapshot = field(default_factory=Snapshot)
     tracks: Tracks = field(default_factory=Tracks)
     presses: Presses = field(default_factory=Presses)
     buttons: tuple[ButtonConfig, ...] = ()
