@@ -168,3 +168,50 @@ class Capture(Protocol):
 
     def close(self) -> None:
         """Give the device back; idempotent."""
+
+
+class PixelFormat(StrEnum):
+    """How the bytes of a `Frame` make a picture; turning them into one is the eye's work, and only for frames it uses.
+
+    RGB: three bytes a pixel, row after row. YUYV: two bytes a pixel, brightness of each and colour of each second one.
+    ENCODED: a whole JPEG or PNG file, whose own size counts.
+    """
+
+    RGB = "rgb"
+    YUYV = "yuyv"
+    ENCODED = "encoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a camera: `data` are `height` rows of `width` pixels without padding between them.
+
+    It was exposed at `mono_ns`, give or take `uncertainty_ns`. `lost_frames`: how many the device itself dropped since
+    the frame before, as far as it tells; frames that nobody asked for do not count.
+    """
+
+    mono_ns: int
+    uncertainty_ns: int
+    width: int
+    height: int
+    pixels: PixelFormat
+    data: bytes
+    lost_frames: int = 0
+
+
+class Camera(Protocol):
+    """An open camera. For one thread."""
+
+    source: str
+    simulated: bool
+
+    def read(self, after_ns: int) -> Frame | Loss:
+        """Return the newest frame exposed at or after `after_ns`; older ones are thrown away unseen.
+
+        Blocks until there is one, at most for the time without a frame that counts as a stall: then returns `Loss`,
+        and opening the camera anew may help. Raises `DeviceLost` when it is gone, and `EndOfStream` when a recording
+        that is not repeated is over.
+        """
+
+    def close(self) -> None:
+        """Give the device back; idempotent."""

@@ -61,13 +61,14 @@ class FaceDetector:
         pixels *= 2 / 255
         pixels -= 1
         raw, logits = self._network(pixels[None])
-        scores = 1 / (1 + np.exp(-np.clip(logits[0, :, 0], -_LOGIT_MAX, _LOGIT_MAX)))
+        clipped = np.clip(logits[0, :, 0], -_LOGIT_MAX, _LOGIT_MAX)
+        scores: Floats = (1 / (1 + np.exp(-clipped))).astype(np.float32)
         chosen = np.flatnonzero(scores >= least_score)
         return merged(scores[chosen], self._decoded(raw[0, chosen], chosen)) if len(chosen) else []
 
     def _decoded(self, raw: Floats, cells: NDArray[np.intp]) -> Floats:
         """(n, 8, 2): centre, size and the six points, in units of the picture."""
-        values = (raw / INPUT_SIDE).reshape(-1, 2 + _KEY_POINTS, 2)
+        values: Floats = (raw / np.float32(INPUT_SIDE)).reshape(-1, 2 + _KEY_POINTS, 2)
         centres = self._centres[cells][:, None]
         values[:, :1] += centres
         values[:, 2:] += centres
