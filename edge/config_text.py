@@ -168,6 +168,8 @@ def _values(hint: Any) -> str:
         return _values(get_args(hint)[0])
     if get_origin(hint) in (Union, UnionType):
         return " or ".join(_values(part) for part in get_args(hint) if part is not NoneType)
+    if get_origin(hint) is builtins.tuple:
+        return f"list of {_values(get_args(hint)[0])}"
     if get_origin(hint) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
