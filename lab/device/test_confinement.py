@@ -1,0 +1,129 @@
+"""What each process may do: its own work and nothing else, tried out and not only declared."""
+
+import json
+import os
+import pwd
+import stat
+from pathlib import Path
+
+import pytest
+
+from lab.device.installation import BOX, CONFIG, DATA, EAR, RING
+from lab.device.waiting import run
+
+# Tenths of systemd's points: 2.0 is the last "OK".
+EXPOSURE_MAX = 20
+UNITS = Path("/etc/systemd/system")
+PROBE = Path(__file__).with_name("probe.py")
+
+each = pytest.mark.parametrize("unit", [EAR, BOX])
+
+MAY = {
+    EAR: {
+        "read configuration",
+        "read sound card",
+        "write ring folder",
+        "write own temporary folder",
+        "make unix socket",
+    },
+    BOX: {
+        "read configuration",
+        "read input device",
+        "read gpio chip",
+        "read own credential",
+        "read the box's credential",
+        "write outbox folder",
+        "write own temporary folder",
+        "make internet socket",
+        "make unix socket",
+        "write and run memory",
+    },
+}
+
+
+@each
+def test_it_runs_as_its_own_user_without_any_power(counter, unit, say):
+    pid = counter.box.pid(unit)
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    user = pwd.getpwnam(unit)
+    groups = sorted(os.getgrouplist(unit, user.pw_gid))
+    say({name: status[name] for name in ("Uid", "Groups", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp")})
+    assert status["Uid"].split() == [str(user.pw_uid)] * 4
+    assert user.pw_uid != 0
+    assert sorted(map(int, status["Groups"].split())) == groups
+    assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {0}
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+
+
+@each
+def test_systemd_itself_judges_it_safe(unit, say):
+    said = run(
+        "systemd-analyze", "security", "--no-pager", f"--threshold={EXPOSURE_MAX}", f"{unit}.service", check=False
+    )
+    say(said.stdout.splitlines()[-1])
+    assert said.returncode == 0
+
+
+def test_the_ear_comes_before_everything_else_on_the_processor(counter, say):
+    pid = counter.box.pid(EAR)
+    policy, priority = os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK, os.sched_getparam(pid).sched_priority
+    say(f"policy {policy} (SCHED_RR is {os.SCHED_RR}), priority {priority}")
+    assert (policy, priority) == (os.SCHED_RR, 20)
+
+
+def test_files_belong_to_whom_they_should(counter, say):
+    counter.track_of(counter.press_of(counter.touch_red(), "red"))
+    seen = {}
+    for path in (CONFIG, RING, RING.parent, DATA, *sorted(DATA.rglob("*"))):
+        if path.exists():
+            seen[path] = (path.owner(), path.group(), stat.S_IMODE(path.stat().st_mode))
+    for path, (owner, group, mode) in seen.items():
+        say(f"{owner}:{group} {mode:04o} {path}")
+    assert seen[CONFIG] == ("root", "earshot", 0o640)
+    assert seen[RING] == ("earshot-ear", "earshot-box", 0o640)
+    assert seen[RING.parent] == ("earshot-ear", "earshot-box", 0o2750)
+    assert seen[DATA] == ("earshot-box", "earshot-box", 0o750)
+    for path, (owner, group, mode) in seen.items():
+        if DATA in path.parents:
+            assert (owner, group) == ("earshot-box", "earshot-box"), path
+            assert mode & 0o027 == 0, path
+
+
+@each
+def test_of_all_that_is_tried_it_may_do_its_own_work_alone(counter, unit, tmp_path, say):
+    """The unit itself, word for word, with a program in it that tries doors."""
+    said = probed(unit, tmp_path)
+    for door, outcome in said.items():
+        say(f"{door}: {outcome}")
+    assert {door for door, outcome in said.items() if outcome == "may"} == MAY[unit]
+
+
+def probed(unit, tmp_path):
+    """What the doors of probe.py answer to a program in the place of the unit's own."""
+    out = Path("/run/earshot-lab/probed")
+    out.unlink(missing_ok=True)
+    program = Path("/run/earshot-lab/probe.py")
+    program.write_text(PROBE.read_text())
+    program.chmod(0o644)
+    program.parent.chmod(0o755)
+    lines = []
+    for line in (UNITS / f"{unit}.service").read_text().splitlines():
+        key = line.partition("=")[0]
+        if key == "ExecStart":
+            lines.append(f"ExecStart=/opt/earshot/bin/python -I {program}")
+            lines.append(f"StandardOutput=file:{out}")
+        elif key == "Type":
+            lines.append("Type=oneshot")
+        elif key not in {"NotifyAccess", "WatchdogSec", "Restart", "RestartSec", "RestartSteps", "RestartMaxDelaySec"}:
+            lines.append(line)
+    probe = Path(f"/run/systemd/system/{unit}-probe.service")
+    probe.write_text("\n".join(lines))
+    run("systemctl", "daemon-reload")
+    try:
+        run("systemctl", "start", probe.name)
+    finally:
+        probe.unlink()
+        run("systemctl", "daemon-reload")
+    return json.loads(out.read_text())
