@@ -1,0 +1,1 @@
+"""Cases of the quality service: time limits on a business calendar."""
