@@ -119,6 +119,9 @@ class Presses(Section, frozen=True):
 class Uplink(Section, frozen=True):
     """The way to the broker."""
 
+    enrolled: Annotated[
+        bool, _doc("Broker, authorities and certificate come from 'earshot enrol'; host to password_file don't count.")
+    ] = False
     host: Annotated[str, _doc("Broker's host name or address.")] = "localhost"
     port: Annotated[int, _doc("Broker's TCP port.", ge=1, le=65535)] = 8883
     protocol: Annotated[Literal["5", "3.1.1"], _doc("MQTT version.")] = "5"
