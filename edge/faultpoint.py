@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 FaultPoint = Callable[[str], None]
 """Called with a name from `NAMES`; does nothing outside tests."""
@@ -37,8 +37,8 @@ def no_fault(name: str) -> None:
     """The fault point of every process that is not under test."""
 
 
-def from_environment(environ: Mapping[str, str] = os.environ) -> FaultPoint:
-    """The fault point that `EARSHOT_FAULT` asks for, `no_fault` where it is not set.
+def from_environment(environ: Mapping[str, str] = os.environ, names: Sequence[str] = NAMES) -> FaultPoint:
+    """The fault point that `EARSHOT_FAULT` asks for, `no_fault` where it is not set; `names` are those of the process.
 
     Raises `ValueError` for an unknown name or a count below 1: a torture run that kills nothing proves nothing.
     """
@@ -46,8 +46,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> FaultPoint:
     if not setting:
         return no_fault
     name, _, count = setting.partition(":")
-    if name not in NAMES:
-        raise ValueError(f"{VARIABLE}={setting!r}: {name!r} is no fault point; see edge.faultpoint.NAMES")
+    if name not in names:
+        raise ValueError(f"{VARIABLE}={setting!r}: {name!r} is no fault point of this command: {', '.join(names)}")
     if count and not (count.isascii() and count.isdigit() and int(count) > 0):
         raise ValueError(f"{VARIABLE}={setting!r}: {count!r} is no count; write '{name}:1' for the first passing")
     return _Killer(name, int(count or 1))
