@@ -40,6 +40,8 @@ from edge.ringwatch import RingWatch
 from edge.sdnotify import Notify, SystemdNotify
 from edge.session import Session
 from edge.timerepair import TimeRepair
+from edge.update.parts import make_updater
+from edge.update.release import Running, running
 from edge.uplink import Connection, LastWords, read_password, tls_context
 from edge.wire import Reply
 from ringbuffer.audio_ring import AudioRing
@@ -63,6 +65,7 @@ class Overrides:
     buttons: Callable[[], list[Button]] | None = None
     dial: Dial | None = None
     fault: FaultPoint | None = None
+    machine: Running | None = None
     notify: Notify | None = None
     rng: random.Random = field(default_factory=random.SystemRandom)
     on_ready: Callable[[LocalWeb | None], None] = lambda _web: None
@@ -172,12 +175,26 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         refuse=lamps.refuse,
         disk_reserve_bytes=config.tracks.disk_reserve_bytes,
     )
+    updater = make_updater(
+        config,
+        outbox=outbox,
+        link=link,
+        ringwatch=ringwatch,
+        recorder=recorder,
+        clock=clock,
+        emit=mailbox.put,
+        machine=given.machine or running(),
+        fault=fault,
+        rng=given.rng,
+        parts=parts,
+    )
     commands = Commands(
         recorder=recorder,
         outbox=outbox,
         lamps=lamps,
         clock=clock,
         reach=lambda: Reach(ringwatch.oldest_ns(), min(config.ear.depth_s, track_s_max(config.ear))),
+        offer=updater.offer,
     )
     devices: dict[str, bool] = {}
     faults.end_others("device_lost", {device_name(button.device) for button in config.buttons if button.device})
@@ -202,6 +219,7 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
             version=version,
         ),
         devices=devices,
+        updater=updater,
     )
     cutter.start()
     digest = hashlib.sha256(msgspec.json.encode(masked(config), order="deterministic")).hexdigest()

@@ -24,10 +24,12 @@ from edge.recording import Recorder
 from edge.requests import Done, PressRequest, Refused, Request, ShiftRequest, StateRequest
 from edge.ringwatch import RingWatch
 from edge.timerepair import TimeRepair
+from edge.update.downloader import DownloadEnded, DownloaderDied, DownloadFact, DownloadProgress, DownloadWaits
+from edge.update.updater import Updater
 from edge.uplink import Connected, Disconnected, Message, Published, UplinkFact
 from edge.wire import BootData
 
-BoxFact = Edge | Press | DeviceState | CutterFact | UplinkFact | Request
+BoxFact = Edge | Press | DeviceState | CutterFact | UplinkFact | DownloadFact | DownloaderDied | Request
 
 _NS = 1_000_000_000
 _LOOK_NS = _NS
@@ -55,6 +57,7 @@ class Box:
         time_repair: TimeRepair,
         health: HealthReport,
         devices: dict[str, bool],
+        updater: Updater,
     ) -> None:
         self._config = config
         self._clock = clock
@@ -67,6 +70,7 @@ class Box:
         self._time_repair = time_repair
         self._health = health
         self._devices = devices
+        self._updater = updater
         self._look_due_ns = 0
         self._room_due_ns = 0
         self._health_due_ns = 0
@@ -104,6 +108,10 @@ class Box:
                 self._recorder.track_failed(fact, now_ns)
             case CutterDied():
                 raise RimDied(f"the cutter ended by {fact.error!r}") from fact.error
+            case DownloadProgress() | DownloadWaits() | DownloadEnded():
+                self._updater.handle(fact)
+            case DownloaderDied():
+                raise RimDied(f"the download of an update ended by {fact.error!r}") from fact.error
             case Connected() | Disconnected() | Published() | Message():
                 self._link.handle(fact, now_ns)
                 if isinstance(fact, Connected):
@@ -118,6 +126,7 @@ class Box:
             self._when_room(self._tell_boot, now_ns)
             self._when_room(self._time_repair.tick, now_ns)
             self._when_room(lambda: self._ringwatch.tick(now_ns), now_ns)
+            self._when_room(lambda: self._updater.tick(now_ns), now_ns)
             full = not self._outbox.has_ballast
             self._faults.set("disk_full", "outbox", active=full, detail=_FULL if full else "there is room again")
             if full:
@@ -126,6 +135,7 @@ class Box:
             self._lamps.base(fault=bool(self._faults.active))
         if now_ns >= self._room_due_ns:
             self._room_due_ns = now_ns + _ROOM_NS
+            self._updater.give_room(self._config.tracks.disk_reserve_bytes)
             self._recorder.make_room(self._config.tracks.disk_reserve_bytes)
             self._recorder.journal.catch_up()
         if self._link.connected and now_ns >= self._health_due_ns:

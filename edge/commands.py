@@ -1,4 +1,4 @@
-"""Commands from the bridge: ping, identify, press, extend, shift. Each gets one reply; a repeated id the same one."""
+"""Commands from the bridge: ping, identify, press, extend, shift, update. Each gets one reply, also when repeated."""
 
 from __future__ import annotations
 
@@ -48,16 +48,24 @@ class Reach:
 
 
 class Commands:
-    """Answers commands. `reach()` looks at the ring."""
+    """Answers commands. `reach()` looks at the ring, `offer()` takes an update or says why not."""
 
     def __init__(
-        self, *, recorder: Recorder, outbox: Outbox, lamps: Lamps, clock: Clock, reach: Callable[[], Reach]
+        self,
+        *,
+        recorder: Recorder,
+        outbox: Outbox,
+        lamps: Lamps,
+        clock: Clock,
+        reach: Callable[[], Reach],
+        offer: Callable[[Update], Reply],
     ) -> None:
         self._recorder = recorder
         self._outbox = outbox
         self._lamps = lamps
         self._clock = clock
         self._reach = reach
+        self._offer = offer
 
     def answer(self, payload: bytes, now_ns: int) -> Reply | None:
         """The reply to a command as it came.
@@ -91,7 +99,7 @@ class Commands:
             case ShiftCommand():
                 return self._shift(command, now_ns)
             case Update():
-                return self._refuse(command.id, "this box takes no updates: it was not installed from an image")
+                return self._remember(self._offer(command))
 
     def _press(self, command: PressCommand, now_ns: int) -> Reply:
         fact = Press(

@@ -17,6 +17,7 @@ from edge.config_eye import Eye
 from edge.config_section import Seconds, Section
 from edge.config_section import doc as _doc
 from edge.config_snapshot import Snapshot
+from edge.config_update import Update
 from edge.wire import TRACK_BYTES_MAX, Name, Text, Trigger
 
 OPUS_RATES_HZ = (8000, 12000, 16000, 24000, 48000)
@@ -162,6 +163,7 @@ class Config(Section, frozen=True):
     lamps: tuple[LampConfig, ...] = ()
     uplink: Uplink = field(default_factory=Uplink)
     web: Web = field(default_factory=Web)
+    update: Update = field(default_factory=Update)
 
 
 def load(path: Path) -> Config:

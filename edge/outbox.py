@@ -150,9 +150,15 @@ class Outbox:
         sql = "update press set bounces = bounces + ? where id = ?"
         self._store.write("note", lambda: self._db.execute(sql, [bounces, press_id]))
 
-    def add_event(self, data: EventData, wall_ns: int) -> int:
-        """Record any other event than those that have their own method; returns its seq."""
-        return self._store.write("event", lambda: self._events.add(data, wall_ns))
+    def add_event(self, data: EventData, wall_ns: int, note: tuple[str, str] | None = None) -> int:
+        """Record any other event than those that have their own method, with a note (key, text); returns its seq."""
+
+        def work() -> int:
+            if note is not None:
+                self._db.execute("replace into note values (?, ?)", list(note))
+            return self._events.add(data, wall_ns)
+
+        return self._store.write("event", work)
 
     def set_shift(self, data: ShiftData, reply: Reply | None = None) -> int:
         """Bind a shared button, record the event and the reply to the command that asked; returns the seq."""

@@ -23,6 +23,7 @@ class Asked(Desk):
             lamps=Lamps({}),
             clock=self.clock,
             reach=lambda: self.reach,
+            offer=lambda _: None,
         )
         self.track = self.press(PRESS_NS).track_id
         self.numbers = counting_ids()
