@@ -26,6 +26,7 @@ from edge.clock import Clock, SystemClock
 from edge.commands import Commands, Reach
 from edge.config import ButtonConfig, Config, ConfigError, LampConfig, masked, track_s_max
 from edge.cutter import Cutter
+from edge.enrol.identity import uplink_in_force
 from edge.faultpoint import FaultPoint, from_environment
 from edge.faults import FaultBook
 from edge.health import HealthReport
@@ -74,8 +75,10 @@ class Overrides:
 def run_box(config: Config, stop: threading.Event, overrides: Overrides | None = None) -> None:
     """Run until `stop` is set. Raises `ConfigError`, `DriverError`, `OutboxError` at the start, `RimDied` later."""
     given = overrides or Overrides()
-    read_password(config.uplink)
-    tls_context(config.uplink)
+    if not config.uplink.enrolled:
+        # A box that is not enrolled yet works all the same, and keeps what it records.
+        read_password(config.uplink)
+        tls_context(config.uplink)
     clock = given.clock or SystemClock()
     notify = given.notify or SystemdNotify()
     mailbox: Mailbox[BoxFact] = Mailbox()
@@ -136,7 +139,8 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
     def dial(number: int, words: LastWords) -> Line:
         return Connection(
             number,
-            config.uplink,
+            # Enrolled or renewed since the last connection? Then this one is made with what is in force now.
+            uplink_in_force(config),
             site=config.box.site,
             box=config.box.name,
             words=words,

@@ -14,6 +14,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 
 from edge.config import ConfigError
+from edge.enrol.identity import uplink_in_force
 from edge.field.findings import Finding, finding
 from edge.field.mqtt_probe import Probe, probe
 from edge.field.surroundings import Surroundings
@@ -39,7 +40,7 @@ def check_uplink(around: Surroundings) -> Iterator[Finding]:
 
 def _walk(around: Surroundings, found: list[Finding]) -> Probe | None:
     """Add what each step finds; the last step's own result, None where it was not reached."""
-    uplink = around.config.uplink
+    uplink = uplink_in_force(around.config)
     try:
         addresses = socket.getaddrinfo(uplink.host, uplink.port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -76,7 +77,7 @@ def _walk(around: Surroundings, found: list[Finding]) -> Probe | None:
 
 
 def _connect(around: Surroundings, address: str, found: list[Finding]) -> bool:
-    uplink = around.config.uplink
+    uplink = uplink_in_force(around.config)
     began_s = time.monotonic()
     try:
         raw = socket.create_connection((uplink.host, uplink.port), _CONNECT_TIMEOUT_S)

@@ -13,6 +13,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.config import Config
+from edge.enrol.identity import uplink_in_force
 from edge.uplink import tls_context
 from edge.wire import BRIDGE_STATE_TOPIC, BridgeState, Reply, WireError, decode, encode, topic
 
@@ -44,7 +45,7 @@ def probe(config: Config, password: str) -> Probe:
 
 class _Visit:
     def __init__(self, config: Config, password: str) -> None:
-        uplink, site, box = config.uplink, config.box.site, config.box.name
+        uplink, site, box = uplink_in_force(config), config.box.site, config.box.name
         five = uplink.protocol == "5"
         self._uplink = uplink
         self._topics = [topic(site, box, "command"), topic(site, box, "receipt"), BRIDGE_STATE_TOPIC]
