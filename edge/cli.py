@@ -23,7 +23,7 @@ from edge.outbox_types import OutboxError
 from ringbuffer.errors import RingError
 
 # The bridge is a package of its own, which the box neither needs nor knows; it is found by name when it is asked for.
-_ELSEWHERE = {"bridge": "cloud_bridge.cli"}
+_ELSEWHERE = {"bridge": "cloud_bridge.cli", "simulate": "cloud_bridge.simulate.cli"}
 
 
 class _Commands(click.Group):
