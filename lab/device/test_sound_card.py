@@ -48,7 +48,7 @@ def seconds_of(manifest):
     return found
 
 
-def test_a_card_that_is_unplugged_leaves_a_named_gap_and_is_back_at_once(counter, say):
+def test_a_card_that_is_unplugged_leaves_a_named_gap_and_is_back_at_once(counter, say, figure):
     gone_ns = counter.card.unplug()
     counter.fault("sound_stalled", active=True, since_ns=gone_ns)
     back_ns = counter.card.plug()
@@ -65,6 +65,7 @@ def test_a_card_that_is_unplugged_leaves_a_named_gap_and_is_back_at_once(counter
     missing = seconds_of(longer)
     say(f"sound {back_s:.2f} s after the card was back; away for {(back_ns - gone_ns) / 1e9:.2f} s")
     say(f"missing: {missing}; {seen}")
+    figure("sound after a card is plugged in again", back_s, "s")
     assert back_s <= BACK_S_MAX
     assert (measured.gaps, abs(measured.offset_ms) <= OFFSET_MS_MAX) == ((), True)
     assert set(missing) == {"disconnect"}
@@ -97,7 +98,7 @@ def test_a_box_without_a_microphone_starts_says_so_and_hears_when_it_comes(count
     assert set(seconds_of(manifest)) <= {"restart", "absent", "disconnect"}
 
 
-def test_an_ear_that_hangs_is_killed_and_started_again_and_the_gap_is_named(counter, say):
+def test_an_ear_that_hangs_is_killed_and_started_again_and_the_gap_is_named(counter, say, figure):
     restarts = int(counter.box.show(EAR, "NRestarts"))
     hung = counter.box.pid(EAR)
     with Playing(sound(150, seed=13)) as playing:
@@ -122,6 +123,8 @@ def test_an_ear_that_hangs_is_killed_and_started_again_and_the_gap_is_named(coun
     missing = seconds_of(longer)
     say(f"sound again {hung_s:.1f} s after it hung; systemd: {said}")
     say(f"missing: {missing}; {seen}")
+    figure("sound after an ear that hangs", hung_s, "s")
+    figure("error of the length of its gap", seen.seam_ms, "ms")
     assert said
     assert counter.box.pid(EAR) != hung
     assert set(missing) == {"restart"}

@@ -15,7 +15,7 @@ def present(counter):
     return counter.box.state()["health"]["devices"].get(f"usb:{counter.keypad.by_id}")
 
 
-def test_a_button_that_is_unplugged_is_a_fault_and_works_again_when_it_is_back(counter, say):
+def test_a_button_that_is_unplugged_is_a_fault_and_works_again_when_it_is_back(counter, say, figure):
     wait_until(lambda: present(counter), "the box has the button")
     down = counter.keypad.key_down(USAGE_ENTER)
     counter.press_of(down, "appeal")
@@ -30,6 +30,7 @@ def test_a_button_that_is_unplugged_is_a_fault_and_works_again_when_it_is_back(c
     back_ns = counter.keypad.plug()
     found = counter.fault("device_lost", active=False, since_ns=gone_ns)
     say(f"told {(found.stamp.mono_ns - back_ns) / 1e9:+.2f} s after udev had named it: {found.detail}")
+    figure("USB button used after udev has named it", (found.stamp.mono_ns - back_ns) / 1e9, "s")
     assert (found.stamp.mono_ns - back_ns) / 1e9 <= BACK_S_MAX
     with Playing(sound(60, seed=21)) as playing:
         playing.wait_for(BEFORE_S + 1)
