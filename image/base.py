@@ -19,7 +19,6 @@ from image.recipe import BASE_EPOCH, KEPT, LEFT_OUT, SUITE, Profile
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 REGISTRATION = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
-INITRAMFS = Path(__file__).parent / "overlay" / "etc" / "initramfs-tools"
 
 
 def cache_folder() -> Path:
@@ -33,11 +32,7 @@ def cache_folder() -> Path:
 def key(profile: Profile, sources: list[str]) -> str:
     """The name under which the base of `profile` out of `sources` is kept."""
     recipe = [SUITE, BASE_EPOCH, profile.packages, profile.boot_packages, LEFT_OUT, KEPT, sources, _hooks(profile)]
-    text = json.dumps(recipe).encode()
-    for path in sorted(INITRAMFS.rglob("*")):
-        if path.is_file():
-            text += path.name.encode() + path.read_bytes()
-    return f"{profile.name}-{hashlib.sha256(text).hexdigest()[:16]}"
+    return f"{profile.name}-{hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]}"
 
 
 def build(profile: Profile, sources: list[str], *, again: bool = False) -> Path:
@@ -78,8 +73,8 @@ def register_arm64() -> None:
 def _hooks(profile: Profile) -> list[str]:
     fetched = " ".join(profile.boot_packages)
     return [
-        # The settings of the initramfs have to be there before the kernel's package makes it.
-        f'--essential-hook=mkdir -p "$1/etc/initramfs-tools" && cp -r {INITRAMFS}/. "$1/etc/initramfs-tools/"',
+        '--essential-hook=mkdir -p "$1/etc/initramfs-tools"',
+        '--essential-hook=echo update_initramfs=no > "$1/etc/initramfs-tools/update-initramfs.conf"',
         f'--customize-hook=cd "$1/var/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --quiet=2 download {fetched}',
         '--customize-hook=for deb in "$1"/var/tmp/*.deb; do dpkg-deb -x "$deb" "$EARSHOT_BOOT"; rm "$deb"; done',
         # Tools in there that were needed to make it and that a root which is only read has no use for.
@@ -99,8 +94,8 @@ def _mmdebstrap(profile: Profile, sources: list[str], folder: Path) -> None:
         "--architectures=arm64",
         # It would ask for one more package; register_arm64 has seen to it.
         "--skip=check/qemu",
-        "--aptopt=Apt::Install-Recommends \"false\"",
-        "--aptopt=Acquire::Languages \"none\"",
+        '--aptopt=Apt::Install-Recommends "false"',
+        '--aptopt=Acquire::Languages "none"',
         *(f"--dpkgopt=path-exclude={path}" for path in LEFT_OUT),
         *(f"--dpkgopt=path-include={path}" for path in KEPT),
         *_hooks(profile),

@@ -16,7 +16,7 @@ SYSTEM = (
 ).split()
 WIRELESS = "iwd wireless-regdb firmware-brcm80211".split()
 # What PyPI has as source only, or not at all, for this Python; the environment in /opt/earshot sees them.
-PYTHON_PACKAGES = "python3 python3-systemd python3-evdev python3-alsaaudio python3-lgpio alsa-utils".split()
+PYTHON_PACKAGES = "python3 python3-systemd python3-evdev python3-alsaaudio python3-libgpiod alsa-utils".split()
 
 # Parts of packages that no box can use: documentation, and drivers of hardware that no Raspberry Pi has.
 LEFT_OUT = (
@@ -99,9 +99,9 @@ LEFT_OUT = (
             "sound/isa",
         )
     ),
-    # They put kernels on the boot partition; here the kernel is part of each slot.
-    "/etc/kernel/*/z50-raspi-firmware",
-    "/etc/initramfs/post-update.d/z50-raspi-firmware",
+    # The initramfs is made once, when everything is in its place (image/tree.py), and not whenever a package is set up.
+    "/etc/kernel/postinst.d/initramfs-tools",
+    "/etc/initramfs-tools/update-initramfs.conf",
 )
 KEPT = (
     "/usr/share/doc/*/copyright",
