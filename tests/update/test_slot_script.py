@@ -147,9 +147,7 @@ def test_what_the_box_writes_into_a_wish_is_no_command(machine, helper):
     machine.boot()
     helper.ask("confirm", "'; touch hacked; $(touch hacked)\n../../x")
     machine.slot("serve")
-    assert helper.status().done == "acedacedx".replace("x", "")[:0] or set(helper.status().done) <= set(
-        "0123456789abcdef"
-    )
+    assert set(helper.status().done) <= set("0123456789abcdef")
     assert not list(machine.home.rglob("hacked"))
 
 
