@@ -29,6 +29,7 @@ class AcceptPress:
 
     `track_id` is the track that holds its sound, if any; `track` is that track's plan where this press opens it (a
     press of a `misuse` series shares the track of the press before the series while it lies in its window).
+    `snapshot_id` is the Emotional Snapshot that it gets, if any; a series of misuse is one client.
     """
 
     id: str
@@ -42,6 +43,7 @@ class AcceptPress:
     track: PlannedTrack | None
     misuse: bool
     request_id: str | None
+    snapshot_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

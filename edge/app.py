@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from edge.commands import Commands, Reach
 from edge.config import ButtonConfig, Config, ConfigError, LampConfig, masked, track_s_max
 from edge.cutter import Cutter
 from edge.enrol.identity import uplink_in_force
+from edge.faces import FaceReader
 from edge.faultpoint import FaultPoint, from_environment
 from edge.faults import FaultBook
 from edge.health import HealthReport
@@ -40,11 +42,15 @@ from edge.recording import Recorder
 from edge.ringwatch import RingWatch
 from edge.sdnotify import Notify, SystemdNotify
 from edge.session import Session
+from edge.snapshot_keeper import SnapshotKeeper
+from edge.snapshot_maker import SnapshotMaker
+from edge.snapshot_picture import Renderer
+from edge.snapshot_plan import OpenSnapshot
 from edge.timerepair import TimeRepair
 from edge.update.parts import make_updater
 from edge.update.release import Running, running
 from edge.uplink import Connection, LastWords, read_password, tls_context
-from edge.wire import Reply
+from edge.wire import Reply, TimeData
 from ringbuffer.audio_ring import AudioRing
 
 _WAIT_MAX_S = 0.5
@@ -135,6 +141,16 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
     journal = Journal(data_dir / "journal", config.box.place, fault=fault)
     cutter = Cutter(lambda: AudioRing(ring_path), outbox.files.folder, config.tracks, clock, mailbox.put, fault=fault)
     parts.callback(cutter.close)
+    maker = SnapshotMaker(
+        lambda: FaceReader(config.eye.ring),
+        outbox.files.folder,
+        clock,
+        Renderer(config.snapshot.language, config.box.place or config.box.name),
+        mailbox.put,
+        partial(mailbox.die, "snapshots"),
+        fault=fault,
+    )
+    parts.callback(maker.close)
 
     def dial(number: int, words: LastWords) -> Line:
         return Connection(
@@ -150,6 +166,9 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
 
     def on_command(payload: bytes, now_ns: int) -> Reply | None:
         return commands.answer(payload, now_ns)
+
+    def promise(plan: OpenSnapshot) -> None:
+        snapshots.promise(plan)
 
     # On a full disk nothing at all could be written before this.
     outbox.make_room(config.tracks.disk_reserve_bytes, clock.wall_ns())
@@ -177,8 +196,10 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         acknowledge=lamps.acknowledge,
         track_done=link.track_done,
         refuse=lamps.refuse,
+        snapshot=promise,
         disk_reserve_bytes=config.tracks.disk_reserve_bytes,
     )
+    snapshots = SnapshotKeeper(outbox, maker, clock, make_room=recorder.make_room_for_track, told=link.track_done)
     updater = make_updater(
         config,
         outbox=outbox,
@@ -200,6 +221,11 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         reach=lambda: Reach(ringwatch.oldest_ns(), min(config.ear.depth_s, track_s_max(config.ear))),
         offer=updater.offer,
     )
+
+    def repair(time: TimeData) -> None:
+        recorder.journal.repair(time)
+        outbox.snapshots.repair(time)
+
     devices: dict[str, bool] = {}
     faults.end_others("device_lost", {device_name(button.device) for button in config.buttons if button.device})
     box = Box(
@@ -207,11 +233,12 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         clock=clock,
         outbox=outbox,
         recorder=recorder,
+        snapshots=snapshots,
         link=link,
         lamps=lamps,
         faults=faults,
         ringwatch=ringwatch,
-        time_repair=TimeRepair(outbox, clock, recorder.journal.repair),
+        time_repair=TimeRepair(outbox, clock, repair),
         health=HealthReport(
             clock=clock,
             outbox=outbox,
@@ -226,6 +253,7 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         updater=updater,
     )
     cutter.start()
+    maker.start()
     digest = hashlib.sha256(msgspec.json.encode(masked(config), order="deterministic")).hexdigest()
     box.start(version=version, config_sha256=digest, session=session)
     return box

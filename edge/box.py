@@ -23,13 +23,15 @@ from edge.outbox import DiskFull, Outbox
 from edge.recording import Recorder
 from edge.requests import Done, PressRequest, Refused, Request, ShiftRequest, StateRequest
 from edge.ringwatch import RingWatch
+from edge.snapshot_keeper import SnapshotKeeper
+from edge.snapshot_maker import SnapshotBegun, SnapshotFact, SnapshotMade, SnapshotUnwritten
 from edge.timerepair import TimeRepair
 from edge.update.downloader import DownloadEnded, DownloaderDied, DownloadFact, DownloadProgress, DownloadWaits
 from edge.update.updater import Updater
 from edge.uplink import Connected, Disconnected, Message, Published, UplinkFact
 from edge.wire import BootData
 
-BoxFact = Edge | Press | DeviceState | CutterFact | UplinkFact | DownloadFact | DownloaderDied | Request
+BoxFact = Edge | Press | DeviceState | CutterFact | SnapshotFact | UplinkFact | DownloadFact | DownloaderDied | Request
 
 _NS = 1_000_000_000
 _LOOK_NS = _NS
@@ -50,6 +52,7 @@ class Box:
         clock: Clock,
         outbox: Outbox,
         recorder: Recorder,
+        snapshots: SnapshotKeeper,
         link: Link,
         lamps: Lamps,
         faults: FaultBook,
@@ -63,6 +66,7 @@ class Box:
         self._clock = clock
         self._outbox = outbox
         self._recorder = recorder
+        self._snapshots = snapshots
         self._link = link
         self._lamps = lamps
         self._faults = faults
@@ -81,6 +85,7 @@ class Box:
         """Take up what an earlier process left, and say that a new one has started."""
         self._recorder.make_room(self._config.tracks.disk_reserve_bytes)
         open_tracks = self._recorder.resume()
+        self._snapshots.resume()
         at = stamp(self._clock, self._clock.mono_ns())
         self._boot = BootData(
             stamp=at, version=version, config_sha256=config_sha256, session=session, open_tracks=open_tracks
@@ -106,6 +111,8 @@ class Box:
                 self._recorder.track_finished(fact)
             case TrackFailed():
                 self._recorder.track_failed(fact, now_ns)
+            case SnapshotBegun() | SnapshotMade() | SnapshotUnwritten():
+                self._snapshots.take(fact, now_ns)
             case CutterDied():
                 raise RimDied(f"the cutter ended by {fact.error!r}") from fact.error
             case DownloadProgress() | DownloadWaits() | DownloadEnded():
@@ -120,6 +127,7 @@ class Box:
     def tick(self, now_ns: int) -> None:
         """Do what time asks for; to be called after every fact and at `next_deadline_ns`."""
         self._recorder.tick(now_ns)
+        self._snapshots.tick(now_ns)
         self._lamps.tick(now_ns)
         if now_ns >= self._look_due_ns:
             self._look_due_ns = now_ns + _LOOK_NS
@@ -145,7 +153,7 @@ class Box:
 
     def next_deadline_ns(self) -> int:
         """When `tick` has something to do at the latest."""
-        parts = (self._recorder, self._lamps, self._link)
+        parts = (self._recorder, self._snapshots, self._lamps, self._link)
         deadlines = [deadline for part in parts if (deadline := part.next_deadline_ns()) is not None]
         return min([*deadlines, self._look_due_ns])
 

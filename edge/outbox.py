@@ -17,6 +17,7 @@ from edge.outbox_backlog import OutboxBacklog
 from edge.outbox_files import TrackFiles
 from edge.outbox_receipts import Receipts
 from edge.outbox_requests import Requests
+from edge.outbox_snapshots import OutboxSnapshots
 from edge.outbox_store import Store
 from edge.outbox_types import (
     Applied,
@@ -48,7 +49,7 @@ _NO_ROOM = "dropped before delivery: the disk of the box was full"
 
 
 class Outbox:
-    """SQLite at `folder/outbox.db`, sound in `folder/tracks`. One thread only. Made and migrated where there is none.
+    """SQLite at `folder/outbox.db`, sound and pictures in `folder/tracks`. One thread only. Made where there is none.
 
     Every method that writes is one transaction (WAL, synchronous=FULL): when it returns the change is durable, when it
     raises nothing has changed. `wall_ns` dates the event; no order comes from it. Raises `OutboxError` where the
@@ -77,6 +78,7 @@ class Outbox:
             raise
         self._events = rows.Events(self._db, site, box, self.series, new_id)
         self.files = TrackFiles(folder / "tracks", fault)
+        self.snapshots = OutboxSnapshots(self._db, self._store, self._events, self.files)
         self.files.clean(self._files_wanted())
         self._receipts = Receipts(self._db)
         self._requests = Requests(self._db)
@@ -116,7 +118,7 @@ class Outbox:
         self._store.write("note", lambda: self._db.execute("replace into note values (?, ?)", [key, value]))
 
     def record_press(self, press_id: str, data: PressData, plan: PlannedTrack | None) -> int:
-        """Make a press and the promise of its track durable; returns its seq.
+        """Make a press and the promise of its track and of its snapshot durable; returns its seq.
 
         The event's id is `press_id`; its bytes are made here and never change. Raises `OutboxError` for an id that
         was recorded before.
@@ -129,6 +131,7 @@ class Outbox:
             self._db.execute("insert into press values (?, ?, ?, 0, 0)", [seq, press_id, wire.encode(data)])
             if plan is not None:
                 rows.insert_track(self._db, plan, data.stamp, seq)
+            self.snapshots.promise(press_id, data, seq)
             if data.request_id is not None:
                 self._requests.remember_press(data.request_id, press_id)
             return seq
@@ -266,18 +269,19 @@ class Outbox:
         return Waiting(events, tracks, int(event_bytes + track_bytes))
 
     def make_room(self, free_bytes: int, wall_ns: int) -> Room:
-        """Drop undelivered sound, oldest press first, until `free_bytes` are free on the disk; never a press.
+        """Drop undelivered pictures, then sound, oldest press first, until `free_bytes` are free; never a press.
 
-        Leftovers of delivered tracks go before. Each drop is an event, durable before its file goes wherever there is
-        room for the event. Tracks whose file is gone from the disk are told as lost, too, when that can be written.
+        What a picture shows stands in its event, but for the face. Leftovers of what is delivered go before. Each drop
+        is an event, durable before its file goes wherever there is room for the event. What is gone from the disk by
+        itself is told as lost, too, when that can be written.
         """
         before = self._free_bytes(self._folder)
         self.files.clean(self._files_wanted())
-        with_sound = self.files.with_sound()
+        there = self.files.finished()
         dropped: list[str] = []
         untold: list[str] = []
         for track in self._finished():
-            if track not in with_sound:
+            if track not in there:
                 untold.append(track)
             elif self._free_bytes(self._folder) < free_bytes:
                 try:
@@ -297,8 +301,8 @@ class Outbox:
         return Room(max(0, freed), tuple(dropped))
 
     def _finished(self) -> list[str]:
-        """Undelivered sound, oldest press first."""
-        sql = "select id from track where state = ? order by place"
+        """Undelivered pictures and sound, in the order in which they are given up."""
+        sql = "select id from track where state = ? order by kind != 'picture', place"
         return [track for (track,) in self._db.execute(sql, [TrackState.FINISHED]).fetchall()]
 
     def _lose(self, track: str, reason: str, wall_ns: int) -> int:
@@ -312,8 +316,6 @@ class Outbox:
         return row is not None
 
     def _files_wanted(self) -> Mapping[str, str | None]:
-        """Tracks whose files matter: the name of the one file of a finished track, None (all) for an open one."""
-        found = self._db.execute(
-            "select id, path from track where state in (?, ?)", [TrackState.OPEN, TrackState.FINISHED]
-        ).fetchall()
-        return dict(found)
+        """Whose files matter: the name of the one file of what is finished, None (all) for what is open."""
+        sql = "select id, path from track where state in (?, ?) union all select id, null from snapshot where made = 0"
+        return dict(self._db.execute(sql, [TrackState.OPEN, TrackState.FINISHED]).fetchall())

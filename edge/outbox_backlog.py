@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from edge import outbox_rows as rows
 from edge import wire
 from edge.flights import Item
 from edge.outbox_types import TrackState
 
 _PLACE_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    track: str
+    kind: str
+    manifest: wire.TrackData | wire.Picture
+    path: Path
 
 
 class OutboxBacklog:
@@ -22,7 +32,7 @@ class OutboxBacklog:
         self._site = site
         self._box = box
         self._folder = folder
-        self._opened: tuple[str, wire.TrackData, Path] | None = None
+        self._opened: _Opened | None = None
 
     def events_after(self, seq: int, limit: int) -> list[tuple[int, Item]]:
         """Events without a receipt and with a greater `seq`, in order, each with its `seq`."""
@@ -31,7 +41,7 @@ class OutboxBacklog:
         return [(number, Item("event", event, 0, size)) for number, event, size in found]
 
     def tracks(self) -> Iterator[Item]:
-        """Finished tracks without a receipt of the whole, newest press first; `bytes` is the manifest's size.
+        """Finished tracks and pictures without a receipt of the whole, newest press first; `bytes` is the event's size.
 
         Each is looked up when it is asked for: one that is delivered or lost by then does not come, and one finished
         since is met only if it is older than the last.
@@ -49,7 +59,7 @@ class OutboxBacklog:
         opened = self._open(track)
         if opened is None:
             return []
-        manifest, _ = opened
+        manifest = opened.manifest
         known = {n for (n,) in self._db.execute("select n from chunk where track = ?", [track])}
         return [
             Item("chunk", track, n, min(manifest.chunk_bytes, manifest.bytes - n * manifest.chunk_bytes))
@@ -67,11 +77,12 @@ class OutboxBacklog:
         opened = self._open(item.id)
         if opened is None:
             return None
-        manifest, path = opened
+        name_topic = wire.picture_topic if opened.kind == "picture" else wire.chunk_topic
+        size = opened.manifest.chunk_bytes
         try:
-            with path.open("rb") as file:
-                file.seek(item.n * manifest.chunk_bytes)
-                return wire.chunk_topic(self._site, self._box, item.id, item.n), file.read(manifest.chunk_bytes)
+            with opened.path.open("rb") as file:
+                file.seek(item.n * size)
+                return name_topic(self._site, self._box, item.id, item.n), file.read(size)
         except FileNotFoundError:
             return None
 
@@ -80,15 +91,15 @@ class OutboxBacklog:
         opened = self._open(track)
         if opened is None:
             return None
-        manifest, _ = opened
+        manifest = opened.manifest
         return min(manifest.chunk_bytes, manifest.bytes - n * manifest.chunk_bytes)
 
-    def _open(self, track: str) -> tuple[wire.TrackData, Path] | None:
+    def _open(self, track: str) -> _Opened | None:
         # Chunks are asked for one after the other; the manifest of a long track is not decoded for each.
-        if self._opened is None or self._opened[0] != track:
-            sql = "select manifest, path from track where id = ? and state = ?"
+        if self._opened is None or self._opened.track != track:
+            sql = "select kind, manifest, path from track where id = ? and state = ?"
             row = self._db.execute(sql, [track, TrackState.FINISHED]).fetchone()
             if row is None:
                 return None
-            self._opened = (track, wire.decode(row[0], wire.TrackData), self._folder / row[1])
-        return self._opened[1], self._opened[2]
+            self._opened = _Opened(track, row[0], rows.manifest(row[0], row[1]), self._folder / row[2])
+        return self._opened

@@ -1,4 +1,4 @@
-"""The folder of tracks: which files of a track there are, and the removal of those that mean nothing any more."""
+"""The folder of tracks and pictures: which files of one there are, and the removal of those that mean nothing more."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from edge.faultpoint import FaultPoint
 
 PRE_ROLL = ".pre"
 MANIFEST = ".json"
+BEGUN = ".face"
+PICTURE = ".jpg"
 
 
 class TrackFiles:
-    """`<track>.pre` is the pre-roll, `<track>.json` the manifest until it is recorded, `<track>.<codec>` the sound."""
+    """`<track>.pre` is the pre-roll, `<track>.json` the manifest until it is recorded, `<track>.<codec>` the sound.
+
+    Likewise `<snapshot>.face` is what the camera saw until the press, `<snapshot>.jpg` the picture.
+    """
 
     def __init__(self, folder: Path, fault: FaultPoint) -> None:
         self.folder = folder
@@ -25,9 +30,14 @@ class TrackFiles:
         path = self.folder / (track + PRE_ROLL)
         return path if path.exists() else None
 
-    def with_sound(self) -> set[str]:
-        """The tracks whose finished file is here."""
-        others = (PRE_ROLL, MANIFEST, TEMPORARY)
+    def begun(self, snapshot: str) -> Path | None:
+        """The durable beginning of a snapshot, None where there is none."""
+        path = self.folder / (snapshot + BEGUN)
+        return path if path.exists() else None
+
+    def finished(self) -> set[str]:
+        """The tracks and snapshots whose finished file is here."""
+        others = (PRE_ROLL, BEGUN, MANIFEST, TEMPORARY)
         return {path.name.partition(".")[0] for path in self.folder.iterdir() if path.suffix not in others}
 
     def remove(self, track: str, keep: str | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
+from edge import outbox_rows as rows
 from edge import wire
 from edge.outbox_types import Applied, TrackState
 
@@ -75,14 +76,11 @@ class Receipts:
             return None
         return manifest.chunk_sha256[item.n]
 
-    def _finished(self, track: str) -> wire.TrackData | None:
+    def _finished(self, track: str) -> wire.TrackData | wire.Picture | None:
         row = self._db.execute(
-            "select manifest from track where id = ? and state = ?", [track, TrackState.FINISHED]
+            "select kind, manifest from track where id = ? and state = ?", [track, TrackState.FINISHED]
         ).fetchone()
-        if row is None:
-            return None
-        manifest: wire.TrackData = wire.decode(row[0], wire.TrackData)
-        return manifest
+        return None if row is None else rows.manifest(*row)
 
     def _resend(self, item: wire.Received) -> list[tuple[str, int]]:
         manifest = self._finished(item.id)

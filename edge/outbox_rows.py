@@ -14,6 +14,7 @@ from edge.outbox_types import KnownPress, KnownTrack, OutboxError, TrackState
 from edge.plan import PlannedTrack
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MANIFESTS: dict[str, type[wire.TrackData | wire.Picture]] = {"sound": wire.TrackData, "picture": wire.Picture}
 
 
 class Events:
@@ -42,12 +43,14 @@ class Events:
         payload = wire.encode_event(event)
         if len(payload) > wire.JSON_BYTES_MAX:
             raise wire.WireError(f"event {event.type} has {len(payload)} bytes, more than {wire.JSON_BYTES_MAX}")
-        track = data.track if isinstance(data, wire.TrackData) else None
-        topic = (
-            wire.topic(self._site, self._box, "event")
-            if track is None
-            else wire.manifest_topic(self._site, self._box, track)
-        )
+        topic = wire.topic(self._site, self._box, "event")
+        track = None
+        if isinstance(data, wire.TrackData):
+            track = data.track
+            topic = wire.manifest_topic(self._site, self._box, track)
+        elif isinstance(data, wire.SnapshotData) and data.picture is not None:
+            # The event stands for the manifest of its picture.
+            track = data.snapshot
         self._db.execute(
             "insert into event values (?, ?, ?, ?, ?, ?)", [seq, event.id, topic, payload, wire.sha256(payload), track]
         )
@@ -88,11 +91,17 @@ def set_counter(db: Database, name: str, value: int) -> None:
 
 
 def insert_track(db: Database, plan: PlannedTrack, stamp: wire.Stamp, place: int) -> None:
-    """Insert an open track."""
+    """Insert an open track of sound."""
     db.execute(
-        "insert into track values (?, ?, ?, ?, ?, ?, null, 0, null)",
+        "insert into track values (?, ?, ?, ?, ?, ?, null, 0, null, 'sound')",
         [plan.track, plan.press, place, TrackState.OPEN, msgspec.json.encode(plan), wire.encode(stamp)],
     )
+
+
+def manifest(kind: str, data: bytes) -> wire.TrackData | wire.Picture:
+    """What a track or a picture is: size, digest, chunks. `kind` as in the table of tracks."""
+    found: wire.TrackData | wire.Picture = wire.decode(data, _MANIFESTS[kind])
+    return found
 
 
 def presses(db: Database, condition: str, values: list[str] | list[int]) -> list[KnownPress]:
@@ -105,8 +114,9 @@ def presses(db: Database, condition: str, values: list[str] | list[int]) -> list
 
 
 def track(db: Database, track_id: str) -> KnownTrack | None:
-    """One track in any state."""
-    row = db.execute("select plan, stamp, state, manifest from track where id = ?", [track_id]).fetchone()
+    """One track of sound in any state."""
+    sql = "select plan, stamp, state, manifest from track where id = ? and kind = 'sound'"
+    row = db.execute(sql, [track_id]).fetchone()
     if row is None:
         return None
     manifest: wire.TrackData | None = None if row[3] is None else wire.decode(row[3], wire.TrackData)

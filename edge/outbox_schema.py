@@ -40,3 +40,23 @@ def m001_begin(db: Database) -> None:
 def m002_event_by_track(db: Database) -> None:
     """The manifest of a track is found without reading all events."""
     db.execute("create index event_by_track on event (track) where track is not null")
+
+
+@migrations()
+def m003_snapshot(db: Database) -> None:
+    """Snapshots of presses, and pictures that are delivered as tracks are.
+
+    `track.kind` is sound or picture; the manifest of a picture is a `Picture`. A snapshot is open until its event is
+    recorded; `state`, `probability` and `smiled` are what it found. Those are kept, bounded, for the index of the day.
+    """
+    for statement in (
+        "alter table track add column kind text not null default 'sound'",
+        """create table snapshot (
+            id text primary key, press text not null, place integer not null, made integer not null,
+            stamp blob not null, button text not null, boot_id text not null, mono_ns integer not null,
+            wall_ns integer not null, synced integer not null, simulated integer not null, state text,
+            probability real, smiled integer) without rowid""",
+        "create index snapshot_by_time on snapshot (made, wall_ns)",
+        "create index snapshot_by_place on snapshot (place)",
+    ):
+        db.execute(statement)

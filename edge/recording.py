@@ -27,6 +27,7 @@ from edge.outbox import DiskFull, Outbox, TrackState
 from edge.plan import OpenTrack, PlannedTrack
 from edge.self_test import SELF_TEST_BUTTON
 from edge.session import Session
+from edge.snapshot_plan import OpenSnapshot
 from edge.wire import PressData, Reply, SelfTestData, ShiftData, Stamp
 
 _RETRY_NS = 10_000_000_000
@@ -53,7 +54,8 @@ class Recorder:
     """The durable side of the session. `acknowledge(button)` is called once a press and its pre-roll are safe.
 
     `refuse(button)` is called for a press that could not be made durable though all sound was dropped for it that may
-    be. Only `bind` and `extend` raise `DiskFull`; everything else then waits for room.
+    be, `snapshot(plan)` for one that gets a snapshot, once it is durable. Only `bind` and `extend` raise `DiskFull`;
+    everything else then waits for room.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Recorder:
         track_done: Callable[[str], None],
         disk_reserve_bytes: int,
         refuse: Callable[[str], None] = lambda _button: None,
+        snapshot: Callable[[OpenSnapshot], None] = lambda _plan: None,
     ) -> None:
         self._session = session
         self._outbox = outbox
@@ -78,6 +81,7 @@ class Recorder:
         self._clock = clock
         self._acknowledge = acknowledge
         self._refuse = refuse
+        self._snapshot = snapshot
         self._track_done = track_done
         self._disk_reserve_bytes = disk_reserve_bytes
         self._awaiting_pre_roll: dict[str, str] = {}
@@ -137,7 +141,7 @@ class Recorder:
 
     def pre_roll_saved(self, fact: PreRollSaved) -> None:
         """The sound before a press is durable, or it is known that there is none: the person may be told."""
-        if fact.disk_full and self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES):
+        if fact.disk_full and self.make_room_for_track():
             known = self._outbox.track(fact.track)
             if known is not None and known.state is TrackState.OPEN:
                 self._cutter.save_pre_roll(OpenTrack(known.plan, known.stamp))
@@ -157,8 +161,12 @@ class Recorder:
                 fact.track, lambda: self._outbox.lose_track(fact.track, clean(fact.reason), self._clock.wall_ns())
             )
             return
-        dropped = self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES)
+        dropped = self.make_room_for_track()
         self._retries[fact.track] = now_ns if dropped else now_ns + _RETRY_NS
+
+    def make_room_for_track(self) -> bool:
+        """Drop what may go until there is room for one more file; returns whether anything was dropped."""
+        return self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES)
 
     def make_room(self, free_bytes: int) -> bool:
         """Drop the oldest undelivered sound until so much is free; returns whether anything was dropped."""
@@ -172,7 +180,7 @@ class Recorder:
         try:
             write()
         except DiskFull:
-            self.make_room(self._disk_reserve_bytes + _TRACK_ROOM_BYTES)
+            self.make_room_for_track()
             write()
 
     def _do(self, action: Action) -> Action:
@@ -219,6 +227,7 @@ class Recorder:
             track=press.track_id,
             misuse=press.misuse,
             request_id=press.request_id,
+            snapshot=press.snapshot_id,
         )
         try:
             self._durably(lambda: self._outbox.record_press(press.id, data, press.track))
@@ -231,6 +240,8 @@ class Recorder:
             self._cutter.save_pre_roll(OpenTrack(press.track, at))
         else:
             self._acknowledge(press.button.name)
+        if press.snapshot_id is not None:
+            self._snapshot(OpenSnapshot(press.snapshot_id, press.id, at, press.button.name, press.simulated))
         self.journal.append(press.id, data)
         _log.info("press %s of %s", press.id, press.button.name, extra=about(press=press.id, track=press.track_id))
         return press

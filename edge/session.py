@@ -45,6 +45,7 @@ class Session:
             button.name: _Button(button, config.presses.debounce_ms * 1_000_000)
             for button in (*config.buttons, SELF_TEST_BUTTON)
         }
+        self._seen = frozenset(config.snapshot.triggers if config.eye.enabled else ())
         self._misuse_presses = config.presses.misuse_presses
         self._misuse_window_ns = round(config.presses.misuse_window_s * NS)
         self._requests: OrderedDict[str, str] = OrderedDict()
@@ -154,6 +155,7 @@ class Session:
             track=plan,
             misuse=misuse,
             request_id=request_id,
+            snapshot_id=self._new_id() if button.config.trigger in self._seen and not misuse else None,
         )
 
     def _plan(self, button: ButtonConfig, press_id: str, fact: Edge | Press) -> PlannedTrack | None:
