@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from cloud_bridge.ingest.batch import Batch
 from cloud_bridge.ingest.parse import Bad, EventItem, HealthItem, Item, StatusItem
+from cloud_bridge.ingest.places import adopt_boxes
 from cloud_bridge.store import tables as t
 from edge import wire
 
@@ -34,6 +35,7 @@ def write(batch: Batch, states: Sequence[StatusItem | HealthItem], items: Sequen
         # No lock for boxes that only sent events: workers would wait for each other on every batch.
         rows = [{"site": site, "name": name, **fresh} for site, name in sorted(owners)]
         batch.connection.execute(batch.insert(t.box), rows)
+        adopt_boxes(batch, owners)
     told = sorted({(item.site, item.box) for item in states})
     rows = batch.lock(t.box, [{"site": site, "name": name, **fresh} for site, name in told], ("site", "name"))
     current = {(row["site"], row["name"]): dict(row) for row in rows}

@@ -262,6 +262,9 @@ user = Table(
     Column("role", String(32), nullable=False),
     Column("password_hash", Text, nullable=False),
     Column("language", String(8)),
+    Column("email", Text),
+    # Whose presses and questions an operator sees: the name that boxes give the person.
+    Column("employee", String(500)),
     Column("disabled", Boolean, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     UniqueConstraint("name"),

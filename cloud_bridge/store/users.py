@@ -26,10 +26,14 @@ class UserError(ValueError):
 
 
 class Role(StrEnum):
-    """What a person may do; further roles come with the pages that need them."""
+    """What a person may do, at the places of the account (docs/PERMISSIONS.md)."""
 
+    OPERATOR = "operator"
+    SITE_MANAGER = "site_manager"
+    QUALITY_MANAGER = "quality_manager"
+    BUSINESS = "business"
     ADMIN = "admin"
-    QUALITY = "quality"
+    AUDITOR = "auditor"
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -39,6 +43,8 @@ class User(Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     language: str | None
+    email: str | None
+    employee: str | None
     disabled: bool
     created_ns: int
 
@@ -72,7 +78,16 @@ _hasher = PasswordHasher()
 _NOBODY = _hasher.hash("nobody has this password")
 
 
-def create_user(store: Store, name: str, password: str, role: Role = Role.ADMIN, language: str | None = None) -> User:
+def create_user(
+    store: Store,
+    name: str,
+    password: str,
+    role: Role = Role.ADMIN,
+    language: str | None = None,
+    *,
+    email: str | None = None,
+    employee: str | None = None,
+) -> User:
     """Make an account; raises `UserError` for a taken or empty name or a short password."""
     name = name.strip()
     if not 1 <= len(name) <= 100 or not name.isprintable():
@@ -82,6 +97,8 @@ def create_user(store: Store, name: str, password: str, role: Role = Role.ADMIN,
         "role": str(role),
         "password_hash": _hash(password),
         "language": language,
+        "email": email,
+        "employee": employee,
         "disabled": False,
         "created_ns": time.time_ns(),
     }

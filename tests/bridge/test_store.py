@@ -218,7 +218,7 @@ def test_health_keeps_the_latest_of_a_boot(store):
 
 
 def test_accounts(store):
-    made = users.create_user(store, "anna", "a long password", users.Role.QUALITY)
+    made = users.create_user(store, "anna", "a long password", users.Role.QUALITY_MANAGER)
     assert users.authenticate(store, "anna", "a long password") == made
     assert users.authenticate(store, "anna", "another password") is None
     assert users.authenticate(store, "nobody", "a long password") is None
