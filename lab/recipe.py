@@ -1,0 +1,111 @@
+"""What the virtual machine is made of, and one hash over all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import lockfile
+from lab.errors import LabError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SUITE = "bookworm"
+# Debian's own kernels of 12 and 13 are built without gpio-sim; the one of the backports has it.
+KERNEL_SUITE = "trixie-backports"
+SUITES = (SUITE, f"{SUITE}-updates", f"{SUITE}-security", KERNEL_SUITE)
+
+# Beside what docs/FIELD.md installs on a box.
+PACKAGES = (
+    *("systemd", "systemd-sysv", "udev", "dbus", "kmod", "procps", "iproute2", "dosfstools"),
+    *("mosquitto", "mosquitto-clients", "gpiod", "usbutils", "v4l-utils", "strace", "libcap2-bin", "e2fsprogs"),
+)
+
+MODULES = (
+    *("virtio_blk", "ext4", "virtio_rng", "virtio_net", "virtio_console", "9p", "9pnet_virtio"),
+    *("gpio-sim", "snd-aloop", "snd-dummy", "snd-usb-audio", "uinput", "evdev", "usbhid", "hid-generic", "vivid"),
+    *("xhci-pci", "dummy_hcd", "libcomposite", "usb_f_hid", "usb_f_mass_storage", "usb_f_uac2", "usb_f_uvc"),
+    *("usb-storage", "uas", "sd_mod", "vfat", "exfat", "nls_cp437", "nls_ascii", "nls_iso8859-1", "nls_utf8"),
+    *("loop", "overlay", "squashfs", "dm-flakey", "dm-log-writes", "configfs", "i6300esb", "softdog", "zram", "tun"),
+    *("fuse", "autofs4"),
+)
+
+# Tools of the checkout that no test in the guest uses.
+NOT_IN_GUEST = frozenset({"ast-serialize", "librt", "mypy", "mypy-extensions", "pathspec", "playwright", "ruff", "uv"})
+
+_RECIPE_FILES = (
+    *("apt.py", "image.py", "kernel.py", "lockfile.py", "recipe.py", "rootfs.py", "wheels.py"),
+    *("guest/agent.py", "guest/init", "guest/fetch-kernel", "guest/earshot-lab.service"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldInstall:
+    """The installation of docs/FIELD.md: Debian packages, then shell lines before and after the project's own wheel."""
+
+    packages: tuple[str, ...]
+    before_project: str
+    after_project: str
+
+
+def field_install(page: str) -> FieldInstall:
+    """Read the block of `page` that installs a box.
+
+    Raises `LabError` when the page has no such block any more.
+    """
+    for block in re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        match = re.fullmatch(
+            r"apt-get install --no-install-recommends ((?:[^\n]*\\\n)*[^\n]*)\n"
+            r"(python3 -m venv /opt/earshot\n.*?)"
+            r"/opt/earshot/bin/pip install --no-build-isolation --no-deps \.\n(.*)",
+            block,
+            re.DOTALL,
+        )
+        if match:
+            packages = tuple(match[1].replace("\\\n", " ").split())
+            return FieldInstall(packages, match[2], match[3])
+    raise LabError(
+        "docs/FIELD.md has no shell block that begins with 'apt-get install --no-install-recommends', makes "
+        "/opt/earshot and installs the checkout with 'pip install --no-build-isolation --no-deps .'; "
+        "the lab installs the box by that block"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that decides what the image holds; the project's own code is not part of it."""
+
+    field: FieldInstall
+    build_lock: str
+    box_lock: str
+    lab_lock: str
+    files: dict[str, str]
+
+    @property
+    def packages(self) -> list[str]:
+        """Debian packages of the guest."""
+        return sorted({*PACKAGES, *self.field.packages})
+
+    @property
+    def key(self) -> str:
+        """Sixteen hex digits that change with anything the image is made of."""
+        digest = hashlib.sha256()
+        parts = [*self.packages, self.field.before_project, self.build_lock, self.box_lock, self.lab_lock]
+        for part in [*parts, *(f"{name}\0{text}" for name, text in sorted(self.files.items()))]:
+            digest.update(f"{len(part)}:".encode() + part.encode())
+        return digest.hexdigest()[:16]
+
+
+def load(root: Path = ROOT) -> Recipe:
+    """The recipe of this checkout."""
+    locks = {name: (root / "requirements" / f"{name}.txt").read_text() for name in ("build", "box", "dev")}
+    in_box = lockfile.names(locks["box"])
+    return Recipe(
+        field_install((root / "docs" / "FIELD.md").read_text()),
+        lockfile.for_guest(locks["build"]),
+        lockfile.for_guest(locks["box"]),
+        lockfile.for_guest(locks["dev"], NOT_IN_GUEST | in_box | lockfile.names(locks["build"])),
+        {name: (root / "lab" / name).read_text() for name in _RECIPE_FILES},
+    )
