@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -92,8 +92,10 @@ class Download:
         bundle = self._folder / BUNDLE
         if bundle.exists():
             if self._is_whole(bundle):
+                self._clean(bundle)
                 return bundle
             bundle.unlink()
+        self._clean(self._part, self._mark)
         self._resume()
         try:
             if self._have < self._wanted.bytes:
@@ -107,11 +109,13 @@ class Download:
             raise Interrupted(f"the connection failed: {type(error).__name__} {error}".rstrip()) from error
         return bundle
 
-    def _resume(self) -> None:
+    def _clean(self, *kept: Path) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         for path in self._folder.iterdir():
-            if path not in (self._part, self._mark):
+            if path not in kept:
                 path.unlink()
+
+    def _resume(self) -> None:
         checkpoint = _Checkpoint(0)
         if self._mark.exists() and self._part.exists():
             checkpoint = msgspec.json.decode(self._mark.read_bytes(), type=_Checkpoint)
@@ -128,29 +132,30 @@ class Download:
         missing = self._wanted.bytes - self._have
         if self._free_bytes(self._folder) < missing + self._reserve_bytes:
             raise Interrupted(f"it needs {missing + self._reserve_bytes} free bytes on the disk of the box")
-        url = urlsplit(self._wanted.url)
-        connection = self._connect(url)
+        connection, target = self._connect()
         try:
             headers = {"Accept-Encoding": "identity"}
             if self._have:
                 headers["Range"] = f"bytes={self._have}-"
                 if self._etag:
                     headers["If-Range"] = self._etag
-            connection.request("GET", url.path + (f"?{url.query}" if url.query else ""), headers=headers)
+            connection.request("GET", target, headers=headers)
             self._take(connection.getresponse())
         finally:
             connection.close()
 
-    def _connect(self, url: SplitResult) -> HTTPConnection:
+    def _connect(self) -> tuple[HTTPConnection, str]:
         try:
+            url = urlsplit(self._wanted.url)
             host, port = url.hostname, url.port
         except ValueError as error:
             raise DownloadFailed(f"the address is no address: {error}") from error
         if not host:
             raise DownloadFailed("the address names no host")
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
         if url.scheme == "https":
-            return HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=self._tls())
-        return HTTPConnection(host, port, timeout=_TIMEOUT_S)
+            return HTTPSConnection(host, port, timeout=_TIMEOUT_S, context=self._tls()), target
+        return HTTPConnection(host, port, timeout=_TIMEOUT_S), target
 
     def _take(self, response: HTTPResponse) -> None:
         status = response.status
@@ -210,7 +215,7 @@ class Download:
         self._part.rename(bundle)
         self._fault("update.bundle.after_rename")
         sync_folder(self._folder)
-        self._mark.unlink(missing_ok=True)
+        self._clean(bundle)
 
     def _is_whole(self, bundle: Path) -> bool:
         with bundle.open("rb") as file:
