@@ -22,6 +22,7 @@ from cloud_bridge import faultpoint
 from cloud_bridge.blobs import Blobs, open_blobs
 from cloud_bridge.commands import CommandLink
 from cloud_bridge.config import Config, ConfigError, secret_text
+from cloud_bridge.enrol.enrolment import open_enrolment
 from cloud_bridge.ingest.assemble import Assembler
 from cloud_bridge.ingest.batch import Limits
 from cloud_bridge.ingest.parse import Incoming
@@ -132,13 +133,18 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
 @contextmanager
 def _web(config: Config, parts: _Parts) -> Iterator[None]:
     settings = config.web
+    enrolment = open_enrolment(parts.store, config)
+    if enrolment is not None:
+        # A process that died after a revocation may have left the former list.
+        enrolment.write_revocation_list()
     commands = CommandLink(config.broker)
     app = create_app(
         parts.store,
         parts.blobs,
-        WebSettings.from_config(settings, _secret(Path(settings.secret_file))),
+        WebSettings.from_config(settings, _secret(Path(settings.secret_file)), config.enrol),
         commands,
         registry=parts.metrics.registry,
+        enrolment=enrolment,
     )
     server = uvicorn.Server(
         uvicorn.Config(

@@ -22,6 +22,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from cloud_bridge.blobs import Blobs
+from cloud_bridge.enrol.enrolment import Enrolment
 from cloud_bridge.store import queries
 from cloud_bridge.store.engine import Store
 from cloud_bridge.web import account, boxes, presses
@@ -44,12 +45,13 @@ def create_app(
     *,
     registry: CollectorRegistry | None = None,
     now_ns: Callable[[], int] = time.time_ns,
+    enrolment: Enrolment | None = None,
 ) -> Litestar:
     """Pages, API and metrics over a migrated `store`. Raises `ConfigError` for settings that cannot be used.
 
     `registry` is what /metrics shows. `now_ns` (Unix time) dates sessions, attempts to log in and the audit trail.
     """
-    services = Services.make(store, blobs, settings, commands, now_ns)
+    services = Services.make(store, blobs, settings, commands, now_ns, enrolment)
     environment = make_environment()
     return Litestar(
         route_handlers=[

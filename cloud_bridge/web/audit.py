@@ -13,6 +13,7 @@ from cloud_bridge.web.visitor import AnyConnection, address_of, the_visitor
 
 ATTEMPT = "login.attempt"
 LOGIN = "login"
+REFUSED = "enrol.refused"
 _NS = 1_000_000_000
 
 
@@ -61,6 +62,28 @@ def record_login(services: Services, name: str, address: str) -> None:
     """Append a login; it settles the attempt that it followed."""
     with services.store.write() as connection:
         _append(connection, at_ns=services.now_ns(), user=name, action=LOGIN, name=name, network=_network(address))
+
+
+def may_enrol(services: Services, address: str) -> bool:
+    """Whether a box behind this address may try to enrol or renew; False when too much was refused lately."""
+    since_ns = services.now_ns() - int(services.settings.enrol_window_s * _NS)
+    same = (t.audit.c.action == REFUSED) & (t.audit.c.address == _network(address)) & (t.audit.c.at_ns > since_ns)
+    with services.store.read() as connection:
+        refused = connection.execute(select(func.count()).select_from(t.audit).where(same)).scalar_one()
+    return int(refused) < services.settings.enrol_failures_address
+
+
+def record_box(services: Services, action: str, by: str, about: str, address: str) -> None:
+    """Append what a box did without a person: it enrolled with a code, renewed, or was refused."""
+    values = {
+        "at_ns": services.now_ns(),
+        "user": by,
+        "action": action,
+        "object": about,
+        "address": _network(address),
+    }
+    with services.store.write() as connection:
+        connection.execute(insert(t.audit).values(values))
 
 
 def _append(connection: Connection, *, at_ns: int, user: str, action: str, name: str, network: str) -> None:

@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from cloud_bridge.blobs import Blobs
 from cloud_bridge.config import ConfigError
+from cloud_bridge.config import Enrol as EnrolConfig
 from cloud_bridge.config import Web as WebConfig
+from cloud_bridge.enrol.enrolment import Enrolment
 from cloud_bridge.store.engine import Store
 from cloud_bridge.web.i18n import LANGUAGES, Language, Message, Translator, load_catalogue, zone
 from edge.wire import Command, Reply
@@ -45,6 +47,9 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     live_ping_s: float = 15
     command_timeout_s: float = 5
     listen_again_s: float = 600
+    enrol_url: str = ""
+    enrol_window_s: float = 900
+    enrol_failures_address: int = 20
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a secret that could be guessed."""
@@ -52,14 +57,17 @@ class WebSettings(Struct, frozen=True, kw_only=True):
             raise ConfigError(f"the web secret has {len(self.secret)} characters; at least {SECRET_MIN} are needed")
 
     @classmethod
-    def from_config(cls, config: WebConfig, secret: str) -> WebSettings:
-        """The settings of a `[web]` section and the secret that its file holds."""
+    def from_config(cls, config: WebConfig, secret: str, enrol: EnrolConfig | None = None) -> WebSettings:
+        """The settings of a `[web]` section, the secret that its file holds, and what `[enrol]` says of pages."""
+        enrol = enrol or EnrolConfig()
         return cls(
             secret=secret,
             https=config.https,
             metrics_token=config.metrics_token,
             session_hours=config.session_hours,
             time_zone=config.time_zone,
+            enrol_url=enrol.url.rstrip("/"),
+            enrol_failures_address=enrol.failures_address,
         )
 
     @property
@@ -79,10 +87,18 @@ class Services:
     now_ns: Callable[[], int]
     time_zone: tzinfo
     catalogues: Mapping[Language, Mapping[str, Message]]
+    # None: no authority was made, and no box enrols here.
+    enrolment: Enrolment | None = None
 
     @classmethod
     def make(
-        cls, store: Store, blobs: Blobs, settings: WebSettings, commands: SendCommand, now_ns: Callable[[], int]
+        cls,
+        store: Store,
+        blobs: Blobs,
+        settings: WebSettings,
+        commands: SendCommand,
+        now_ns: Callable[[], int],
+        enrolment: Enrolment | None = None,
     ) -> Services:
         """Load catalogues and time zone; raises `ConfigError` for a zone that this machine does not know."""
         try:
@@ -90,7 +106,7 @@ class Services:
         except ValueError as error:
             raise ConfigError(f"web.time_zone: {error}") from error
         catalogues = {language: load_catalogue(language) for language in LANGUAGES}
-        return cls(store, blobs, settings, commands, now_ns, time_zone, catalogues)
+        return cls(store, blobs, settings, commands, now_ns, time_zone, catalogues, enrolment)
 
     def translator(self, language: Language) -> Translator:
         """The words of one language."""
