@@ -25,7 +25,7 @@ from cloud_bridge.blobs import Blobs
 from cloud_bridge.enrol.enrolment import Enrolment
 from cloud_bridge.store import queries
 from cloud_bridge.store.engine import Store
-from cloud_bridge.web import account, boxes, presses
+from cloud_bridge.web import account, boxes, enrol_api, enrol_page, presses
 from cloud_bridge.web.api import make_api
 from cloud_bridge.web.html import make_engine, make_environment
 from cloud_bridge.web.live import live_lifespan, stream_presses
@@ -62,6 +62,12 @@ def create_app(
             boxes.show_boxes,
             boxes.identify,
             boxes.show_quarantine,
+            enrol_page.show_enrolment,
+            enrol_page.make_code,
+            enrol_page.withdraw_code,
+            enrol_page.revoke_box,
+            enrol_api.enrol,
+            enrol_api.renew,
             account.show_login,
             account.log_in,
             account.log_out,
