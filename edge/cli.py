@@ -23,7 +23,11 @@ from edge.outbox_types import OutboxError
 from ringbuffer.errors import RingError
 
 # The bridge is a package of its own, which the box neither needs nor knows; it is found by name when it is asked for.
-_ELSEWHERE = {"bridge": "cloud_bridge.cli", "simulate": "cloud_bridge.simulate.cli"}
+_ELSEWHERE = {
+    "bridge": "cloud_bridge.cli",
+    "rules": "cloud_bridge.rules.cli",
+    "simulate": "cloud_bridge.simulate.cli",
+}
 
 
 class _Commands(click.Group):
@@ -41,7 +45,7 @@ def _load(name: str) -> click.Command:
         command: click.Command = getattr(importlib.import_module(_ELSEWHERE[name]), name)
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            f"'earshot {name}' needs {error.name}, which is not installed; install earshot[{name}]"
+            f"'earshot {name}' needs {error.name}, which is not installed; install earshot[bridge]"
         ) from error
     return command
 

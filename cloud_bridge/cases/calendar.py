@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_MINUTES = 24 * 60
 _LONGEST_BREAK_DAYS = 366
+_SMALLEST = timedelta(microseconds=1)
 _FURTHEST = timedelta(hours=26)
 """More than any zone's clock differs, or has ever differed, from UTC."""
 
@@ -59,6 +60,10 @@ class BusinessCalendar:
         """Whether an instant lies in working hours; the end of a span does not."""
         moment = _utc(at)
         return any(begin <= moment < end for begin, end in _spans(self, moment.astimezone(self.zone).date()))
+
+    def next_opening(self, at: datetime) -> datetime:
+        """The first instant (UTC) in working hours at or after `at`; raises `CalendarError` where a year has none."""
+        return self.add_business_time(at, _SMALLEST) - _SMALLEST
 
     def business_time_between(self, begin: datetime, end: datetime) -> timedelta:
         """The working time from `begin` to `end`, both with a time zone; negative where `end` is the earlier one."""
