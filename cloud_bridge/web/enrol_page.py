@@ -20,7 +20,6 @@ from cloud_bridge.web import audit
 from cloud_bridge.web.enrol_api import enrolment_of
 from cloud_bridge.web.html import page
 from cloud_bridge.web.i18n import Translator
-from cloud_bridge.web.settings import Services
 from cloud_bridge.web.visitor import AnyRequest, services_of, the_visitor, translator_of
 
 
