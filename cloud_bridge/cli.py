@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cloud_bridge import service
 from cloud_bridge.blobs import BlobError
 from cloud_bridge.config import Config, ConfigError, load
+from cloud_bridge.enrol.cli import ca, code, revoke
 from cloud_bridge.store import migrate, users
 from edge import wire
 
@@ -141,6 +142,11 @@ On the box, in /etc/earshot/box.toml:
     user = "{user}"
     password = "{password}\""""
     )
+
+
+bridge.add_command(ca)
+bridge.add_command(code)
+box.add_command(revoke)
 
 
 def _run(path: Path, *, ingest: bool, web: bool) -> None:

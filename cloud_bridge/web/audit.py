@@ -8,6 +8,7 @@ import ipaddress
 from sqlalchemy import Connection, func, insert, select
 
 from cloud_bridge.store import tables as t
+from cloud_bridge.store.users import add_audit
 from cloud_bridge.web.settings import Services
 from cloud_bridge.web.visitor import AnyConnection, address_of, the_visitor
 
@@ -75,15 +76,9 @@ def may_enrol(services: Services, address: str) -> bool:
 
 def record_box(services: Services, action: str, by: str, about: str, address: str) -> None:
     """Append what a box did without a person: it enrolled with a code, renewed, or was refused."""
-    values = {
-        "at_ns": services.now_ns(),
-        "user": by,
-        "action": action,
-        "object": about,
-        "address": _network(address),
-    }
-    with services.store.write() as connection:
-        connection.execute(insert(t.audit).values(values))
+    add_audit(
+        services.store, at_ns=services.now_ns(), user=by, action=action, object=about, address=_network(address)
+    )
 
 
 def _append(connection: Connection, *, at_ns: int, user: str, action: str, name: str, network: str) -> None:

@@ -17,7 +17,7 @@ _STOP_S = 15
 @contextmanager
 def serve(world: World) -> Iterator[str]:
     """Serve a world; gives the address, and stops the server at the end."""
-    app = create_app(world.store, world.blobs, SETTINGS, world.send_command)
+    app = create_app(world.store, world.blobs, SETTINGS, world.send_command, enrolment=world.enrolment)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1))
     socket = server.config.bind_socket()
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})

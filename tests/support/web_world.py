@@ -16,6 +16,8 @@ import numpy as np
 import soundfile
 
 from cloud_bridge.blobs import Blobs, open_blobs
+from cloud_bridge.enrol.authority import Authority, make_authority
+from cloud_bridge.enrol.enrolment import Enrolment, Told
 from cloud_bridge.ingest.assemble import Assembler
 from cloud_bridge.ingest.batch import Limits
 from cloud_bridge.ingest.commit import commit
@@ -54,6 +56,7 @@ class World:
     blobs: Blobs = field(init=False)
     commands: list[tuple[str, str, wire.Command]] = field(default_factory=list)
     reply: wire.Reply | Exception | None = None
+    enrolment: Enrolment | None = None
     _ids: int = 0
     _seqs: dict[tuple[str, str], int] = field(default_factory=dict)
 
@@ -73,6 +76,21 @@ class World:
 
     def close(self) -> None:
         self.store.close()
+
+    def make_authority(self, **told: Any) -> Enrolment:
+        """Let boxes enrol here."""
+        values: dict[str, Any] = {
+            "broker_host": "broker.example",
+            "broker_port": 8883,
+            "broker_ca_file": "",
+            "bridge_ca_file": "",
+            "code_ns": 3_600_000_000_000,
+            "certificate_days": 365,
+            "late_days": 30,
+        }
+        make_authority(self.folder / "enrol")
+        self.enrolment = Enrolment(self.store, Authority(self.folder / "enrol"), Told(**values | told))
+        return self.enrolment
 
     def send_command(self, site: str, box: str, command: wire.Command, timeout_s: float) -> wire.Reply | None:
         self.commands.append((site, box, command))

@@ -96,7 +96,12 @@ def make_app(world: World, clock: Clock, idle_apps: list[Litestar]) -> Iterator[
     def make() -> Litestar:
         app = idle_apps.pop() if idle_apps else create_app(world.store, world.blobs, SETTINGS, world.send_command)
         app.state.services = replace(
-            app.state.services, store=world.store, blobs=world.blobs, commands=world.send_command, now_ns=clock
+            app.state.services,
+            store=world.store,
+            blobs=world.blobs,
+            commands=world.send_command,
+            now_ns=clock,
+            enrolment=world.enrolment,
         )
         used.append(app)
         return app
