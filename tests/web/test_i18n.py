@@ -17,7 +17,8 @@ WEB = Path(cloud_bridge.web.__file__).parent
 CATALOGUES = {language: load_catalogue(language) for language in LANGUAGES}
 AT_NS = int(datetime(2026, 11, 2, 9, 5, 7, tzinfo=UTC).timestamp()) * 10**9
 # Keys that are put together from a name at run time, by their fixed beginning.
-BUILT = {"trigger.", "state.", "source.", "gap.", "month.", "language.", "nav.", "enrol.state_", "enrol.code_", "error.title_", "error.text_", "unit."}
+BUILT = {"trigger.", "state.", "source.", "gap.", "month.", "language.", "nav.", "error.title_", "error.text_", "unit."}
+BUILT |= {"enrol.state_", "enrol.code_"}
 
 
 def speaker(language, zone_name="UTC"):
