@@ -46,7 +46,7 @@ def init(path: Path) -> None:
             f"made {folder}\n"
             f"at the broker: cafile {folder / CERTIFICATE}\n"
             f"               crlfile {folder / CRL}\n"
-            f"boxes will be told the broker {told.broker_host}:{told.broker_port} (enrol.broker_host, enrol.broker_port)"
+            f"boxes are told the broker {told.broker_host}:{told.broker_port} (enrol.broker_host, _port)"
         )
 
 

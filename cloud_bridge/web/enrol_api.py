@@ -11,6 +11,7 @@ from litestar.exceptions import (
     TooManyRequestsException,
     ValidationException,
 )
+from litestar.params import RawBody
 
 from cloud_bridge.enrol.authority import EnrolError
 from cloud_bridge.enrol.enrolment import Enrolment
@@ -31,7 +32,7 @@ _Work = Callable[[Enrolment, bytes, int], tuple[bytes, CertificateRow]]
     "/api/enrol", opt=_OPEN, sync_to_thread=True, status_code=200, include_in_schema=False,
     request_max_body_size=_BODY_BYTES_MAX,
 )  # fmt: skip
-def enrol(request: AnyRequest, body: bytes) -> Response[bytes]:
+def enrol(request: AnyRequest, body: RawBody) -> Response[bytes]:
     """A box shows that it knows a code, and gets its certificate."""
     return _answer(request, body, "box.enrol", Enrolment.enrol)
 
@@ -40,7 +41,7 @@ def enrol(request: AnyRequest, body: bytes) -> Response[bytes]:
     "/api/enrol/renew", opt=_OPEN, sync_to_thread=True, status_code=200, include_in_schema=False,
     request_max_body_size=_BODY_BYTES_MAX,
 )  # fmt: skip
-def renew(request: AnyRequest, body: bytes) -> Response[bytes]:
+def renew(request: AnyRequest, body: RawBody) -> Response[bytes]:
     """A box shows that it has the key of its certificate, and gets the next one."""
     return _answer(request, body, "box.renew", Enrolment.renew)
 
