@@ -10,7 +10,8 @@ import secrets
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import msgspec
@@ -164,17 +165,30 @@ def attempt(
 
     What fails is remembered in the folder and raised.
     """
-    try:
-        order = identity.order()
+    order, enrolled = identity.order(), identity.enrolled()
+    with _remembered(identity):
         if order is not None:
             return enrol(identity, order, hardware=hardware, software=software, post=post)
-        enrolled = identity.enrolled()
         if enrolled is not None and now_ns >= enrolled.renews_ns:
             return renew(identity, hardware=hardware, software=software, post=post)
+    if enrolled is not None:
+        identity.settle(enrolled)
+    return enrolled
+
+
+def renew_now(identity: Identity, *, hardware: str, software: str, post: Post = http_post) -> Enrolled:
+    """Renew although it is not due; what fails is remembered and raised."""
+    with _remembered(identity):
+        return renew(identity, hardware=hardware, software=software, post=post)
+
+
+@contextmanager
+def _remembered(identity: Identity) -> Iterator[None]:
+    try:
+        yield
     except IdentityError as error:
         identity.keep_trouble(Trouble(reason=str(error), refused=isinstance(error, RefusedByBridge)))
         raise
-    return enrolled
 
 
 def _take(
