@@ -10,7 +10,7 @@ from pathlib import Path
 
 SLOT = Path(__file__).parents[2] / "image/overlay/usr/lib/earshot/slot"
 
-_RAUC = """#!/usr/bin/env python3
+_RAUC = """#!/usr/bin/python3 -ISE
 import json, os, sys
 from pathlib import Path
 home = Path(os.environ["FAKE_HOME"])

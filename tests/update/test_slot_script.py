@@ -11,8 +11,8 @@ OFFER = "ab" * 16
 
 
 @pytest.fixture
-def machine(tmp_path):
-    return Machine(tmp_path)
+def machine(memory_path):
+    return Machine(memory_path)
 
 
 @pytest.fixture
