@@ -43,8 +43,7 @@ from edge.ringwatch import RingWatch
 from edge.sdnotify import Notify, SystemdNotify
 from edge.session import Session
 from edge.snapshot_keeper import SnapshotKeeper
-from edge.snapshot_maker import SnapshotMaker
-from edge.snapshot_picture import Renderer
+from edge.snapshot_maker import Render, SnapshotMaker
 from edge.snapshot_plan import OpenSnapshot
 from edge.timerepair import TimeRepair
 from edge.update.parts import make_updater
@@ -145,7 +144,7 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         lambda: FaceReader(config.eye.ring),
         outbox.files.folder,
         clock,
-        Renderer(config.snapshot.language, config.box.place or config.box.name),
+        make_renderer(config),
         mailbox.put,
         partial(mailbox.die, "snapshots"),
         fault=fault,
@@ -292,6 +291,15 @@ def make_buttons(configs: tuple[ButtonConfig, ...]) -> list[Button]:
         except DriverError as error:
             raise ConfigError(f"buttons {', '.join(names.values())}: {error}") from error
     return buttons
+
+
+def make_renderer(config: Config) -> Render | None:
+    """What draws the pictures of snapshots; None where none may leave the camera. Raises `ConfigError`: no fonts."""
+    if not config.eye.enabled or config.eye.privacy == "index":
+        return None
+    from edge.snapshot_picture import Renderer  # noqa: PLC0415 - a box without pictures does not load the library
+
+    return Renderer(config.snapshot.language, config.box.place or config.box.name)
 
 
 def make_indicator(config: LampConfig, write: Callable[[str], None] = _log.info) -> Indicator:

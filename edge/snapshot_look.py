@@ -51,6 +51,13 @@ def joined(saved: Seen, later: Seen, press_ns: int) -> Seen:
     )
 
 
+def blind(seen: Seen) -> Seen:
+    """The same without any picture, as the mode of privacy `index` has it."""
+    source = None if seen.source is None else replace(seen.source, privacy="index")
+    frame = None if seen.frame is None else replace(seen.frame, jpeg=None, width=0, height=0)
+    return replace(seen, source=source, frame=frame)
+
+
 def _distance(frame: FaceFrame, press_ns: int) -> tuple[int, bool, int]:
     # Of one frame the record with its picture; of two at the same distance the earlier, as the ring's reader has it.
     return abs(frame.point.mono_ns - press_ns), frame.jpeg is None, frame.point.mono_ns

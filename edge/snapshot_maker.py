@@ -18,7 +18,7 @@ from edge.faultpoint import FaultPoint, no_fault
 from edge.lane import Lane
 from edge.outbox_files import BEGUN, MANIFEST, PICTURE
 from edge.snapshot_figures import figures
-from edge.snapshot_look import NOTHING, Seen, joined, look
+from edge.snapshot_look import NOTHING, Seen, blind, joined, look
 from edge.snapshot_plan import Day, OpenSnapshot
 from edge.tracks import chunks
 from edge.wire import CHUNK_BYTES_MAX, Picture, SnapshotData, WireError, decode, encode, sha256
@@ -71,6 +71,7 @@ SnapshotFact = SnapshotBegun | SnapshotMade | SnapshotUnwritten
 class SnapshotMaker:
     """`open_faces` opens the face ring or raises `RingError`; it is asked again until it succeeds.
 
+    Without `render` there are no pictures, whatever the face ring holds: none is written, none is sent.
     `emit` is called in the maker's thread, once for each job, `died` before the thread ends by an error; both must not
     block. Files go to `folder` (`Outbox.files.folder`).
     """
@@ -80,7 +81,7 @@ class SnapshotMaker:
         open_faces: Callable[[], FaceReader],
         folder: Path,
         clock: Clock,
-        render: Render,
+        render: Render | None,
         emit: Callable[[SnapshotFact], None],
         died: Callable[[BaseException], None],
         *,
@@ -143,8 +144,10 @@ class SnapshotMaker:
         if same_boot and not _reaches(seen, plan.end_ns) and now_ns < plan.end_ns + _TAIL_NS:
             return None
         seen = joined(self._saved(plan), seen, plan.press_ns)
+        if self._render is None:
+            seen = blind(seen)
         data = figures(seen, plan, day)
-        if not picture or data.privacy == "index":
+        if not picture or self._render is None or data.privacy == "index":
             return SnapshotMade(data, None)
         jpeg, width_px, height_px = self._render(data, seen)
         described = Picture(
@@ -199,7 +202,9 @@ class SnapshotMaker:
             # A camera that has not started, or has gone with its ring: the snapshot says so.
             return NOTHING
         # Looking at the ring makes it the one that is there now; only then its boot counts.
-        return seen if self._faces.boot_id == plan.stamp.boot_id else NOTHING
+        if self._faces.boot_id != plan.stamp.boot_id:
+            return NOTHING
+        return blind(seen) if self._render is None else seen
 
 
 def _reaches(seen: Seen, mono_ns: int) -> bool:
