@@ -10,6 +10,7 @@ import os
 import queue
 import secrets
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -27,10 +28,11 @@ from cloud_bridge.ingest.assemble import Assembler
 from cloud_bridge.ingest.batch import Limits
 from cloud_bridge.ingest.parse import Incoming
 from cloud_bridge.ingest.worker import Pace, Worker
+from cloud_bridge.jobs import Jobs, Task
 from cloud_bridge.metrics import Metrics
 from cloud_bridge.mqtt import BrokerLink
 from cloud_bridge.sdnotify import WATCHDOG_PERIOD_S, notify
-from cloud_bridge.store import migrate
+from cloud_bridge.store import migrate, tallies
 from cloud_bridge.store.engine import Store, open_store
 from cloud_bridge.web.app import create_app
 from cloud_bridge.web.settings import WebSettings
@@ -39,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _FINISH_S = 20.0
 _WEB_FINISH_S = 3
+_TALLY_PERIOD_S = 2.0
 
 
 class PartDied(RuntimeError):
@@ -115,7 +118,9 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
         ),
         fault=parts.fault,
     )
+    jobs = Jobs(store, make_tasks(store), f"{socket.gethostname()}:{os.getpid()}", wait=giving_up.wait)
     thread = _start("ingest", lambda: worker.run(messages), parts.died)
+    background = _start("jobs", jobs.run, parts.died)
     link.start()
     try:
         yield
@@ -127,7 +132,13 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
             thread.join(_FINISH_S)
         giving_up.set()
         thread.join(_FINISH_S)
+        background.join(_FINISH_S)
         link.stop()
+
+
+def make_tasks(store: Store) -> tuple[Task, ...]:
+    """The bridge's background work."""
+    return (Task("tallies", _TALLY_PERIOD_S, lambda _now_ns: tallies.count_dirty(store) > 0),)
 
 
 @contextmanager

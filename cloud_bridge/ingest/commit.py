@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 
 from cloud_bridge.faultpoint import FaultPoint, no_fault
-from cloud_bridge.ingest import boxes, events, numbering, places, quarantine, tracks
+from cloud_bridge.ingest import boxes, dirty, events, numbering, places, quarantine, tracks
 from cloud_bridge.ingest.batch import PENDING_CHANGE, Batch, Limits, Outcome, parts
 from cloud_bridge.ingest.parse import Bad, ChunkItem, EventItem, HealthItem, Item, StatusItem
 from cloud_bridge.store import tables as t
@@ -29,6 +29,7 @@ def commit(store: Store, items: Sequence[Item], now_ns: int, limits: Limits, fau
         boxes.write(batch, [item for item in items if isinstance(item, StatusItem | HealthItem)], items)
         fresh = events.write(batch, [item for item in items if isinstance(item, EventItem)])
         places.adopt_employees(batch, fresh)
+        dirty.mark_new(batch, fresh)
         clocks = events.lock_clocks(batch, fresh)
         tracks.write(batch, fresh, [item for item in items if isinstance(item, ChunkItem)])
         events.repair_times(batch, clocks)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import and_, or_, select, update
 
+from cloud_bridge.ingest import dirty
 from cloud_bridge.ingest.batch import PENDING_CHANGE, Batch, parts
 from cloud_bridge.ingest.parse import BadKind, EventItem
 from cloud_bridge.store import tables as t
@@ -111,7 +112,9 @@ def repair_times(batch: Batch, clocks: Sequence[Any]) -> None:
             }
             if table is t.press:
                 values["change"] = PENDING_CHANGE
-            query = update(table).where(_same_boot(table, clock), table.c.synced.is_(False), stale).values(values)
+            condition = and_(_same_boot(table, clock), table.c.synced.is_(False), stale)
+            dirty.mark_redated(batch, table, condition, clock, wall_ns)
+            query = update(table).where(condition).values(values)
             changed = batch.connection.execute(query).rowcount
             batch.presses_touched |= table is t.press and changed > 0
 
