@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -44,7 +45,7 @@ def enrol(url: str | None, code: str | None, renew: bool, status: bool, path: Pa
     hardware, software = hardware_name(), f"earshot {version('earshot')}"
     try:
         if url is not None and code is not None:
-            text = click.get_text_stream("stdin").readline() if code == "-" else code
+            text = sys.stdin.readline() if code == "-" else code
             box = config.box
             identity.keep_order(Order(bridge_url=checked_url(url), code=text.strip(), site=box.site, box=box.name))
         enrolled: Enrolled | None
