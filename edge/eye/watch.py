@@ -1,0 +1,96 @@
+"""What the eye sees in one frame after the other: the client's face and the probability that it smiles.
+
+Each frame takes one look at the client, where there is one, and every other frame one at the whole picture or at a part
+of it, for who else comes. So a frame costs two looks at most, but for faces that are seen for the first time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.eye import find
+from edge.eye.picture import Picture, Rect, View
+from edge.eye.tracking import Tracks
+from models.face_align import aligned
+from models.face_detector import Detection
+
+Probability = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+# A picture in which less than this changes from place to place shows nothing: a lens that is covered, or the dark.
+COVERED_CONTRAST = 4.0
+# New faces that are looked at again in one frame.
+_NEW_FACES_MAX = 2
+# While somebody is there, so many frames pass between two looks at the whole picture.
+_SEARCH_EVERY = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One frame. `client` in pixels, its number and `probability`, where it was seen; `others` were seen lately."""
+
+    client: Detection | None
+    number: int | None
+    probability: float | None
+    others: tuple[Rect, ...]
+    is_covered: bool
+
+
+class Watch:
+    """Looks at pictures of one camera, in the order of their time. For one thread."""
+
+    def __init__(self, detect: find.Detect, probability: Probability, last_number: int = 0) -> None:
+        self._detect = detect
+        self._probability = probability
+        self._tracks = Tracks(last_number)
+        self._frames = 0
+        self._searches = 0
+
+    def see(self, picture: Picture, mono_ns: int) -> Seen:
+        """Look at `picture`, exposed at `mono_ns`."""
+        faces = []
+        client = self._tracks.client
+        if client is not None:
+            close = find.look_close(picture, client.face, self._detect)
+            if close is not None and close.score >= find.BELIEVED:
+                faces.append(close)
+        self._frames += 1
+        if not faces or self._frames % _SEARCH_EVERY == 0:
+            faces += self._search(picture, faces)
+        self._tracks.update(faces, mono_ns)
+        return self._seen(picture, mono_ns)
+
+    def _search(self, picture: Picture, known: list[Detection]) -> list[Detection]:
+        """Faces besides those that are `known` of this frame."""
+        found = find.look(picture, self._next_view(picture), self._detect, find.LIKELY)
+        new = [face for face in find.distinct([*known, *found]) if not any(face is one for one in known)]
+        new = [face for face in new if not any(find.overlap(face, one) > 0 for one in known)]
+        believed = []
+        for face in sorted(new, key=lambda one: -one.width * one.height)[:_NEW_FACES_MAX]:
+            close = find.look_close(picture, face, self._detect)
+            if close is not None and close.score >= find.BELIEVED:
+                believed.append(close)
+        return find.distinct(believed)
+
+    def _next_view(self, picture: Picture) -> View:
+        """The whole picture and its parts by turns; while somebody is there, the whole alone: nearer means larger."""
+        width, height = picture.size
+        whole = find.whole_view(width, height)
+        parts = [] if len(self._tracks) else [find.wide_view(width, height), *find.tiles(width, height, 2)]
+        self._searches += 1
+        return whole if self._searches % 2 or not parts else parts[self._searches // 2 % len(parts)]
+
+    def _seen(self, picture: Picture, mono_ns: int) -> Seen:
+        others = tuple(_rect(track.face) for track in self._tracks.others)
+        client = self._tracks.client
+        if client is None or client.seen_ns != mono_ns:
+            covered = not others and picture.contrast() < COVERED_CONTRAST
+            return Seen(None, None, None, others, covered)
+        probability = float(self._probability(aligned(picture.gray, client.face)[None])[0])
+        return Seen(client.face, client.number, probability, others, is_covered=False)
+
+
+def _rect(face: Detection) -> Rect:
+    return (face.x, face.y, face.width, face.height)
