@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from litestar import MediaType, Response, post
 from litestar.exceptions import (
+    NotFoundException,
     PermissionDeniedException,
-    ServiceUnavailableException,
     TooManyRequestsException,
     ValidationException,
 )
@@ -47,9 +47,9 @@ def renew(request: AnyRequest, body: RawBody) -> Response[bytes]:
 
 
 def enrolment_of(services: Services) -> Enrolment:
-    """The enrolment of this bridge; raises the 503 that tells what is missing."""
+    """The enrolment of this bridge; raises the 404 that tells what is missing."""
     if services.enrolment is None:
-        raise ServiceUnavailableException("this bridge enrols no boxes yet; run 'earshot bridge ca init' on it")
+        raise NotFoundException("this bridge enrols no boxes yet; run 'earshot bridge ca init' on it")
     return services.enrolment
 
 
