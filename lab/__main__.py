@@ -21,7 +21,9 @@ TIMEOUT_S = 3600.0
 @click.command()
 @click.argument("paths", nargs=-1)
 @click.option("-k", "expression", default="", help="Only tests whose names match (pytest's -k).")
-@click.option("--clock", type=click.Choice(["both", "virtual", "real"]), default="both", help="Only tests of one clock.")
+@click.option(
+    "--clock", type=click.Choice(["both", "virtual", "real"]), default="both", help="Only tests of one clock."
+)
 @click.option("--accel", "wish", type=click.Choice(["auto", "kvm", "tcg"]), default="auto", help="How QEMU computes.")
 @click.option("--rebuild", is_flag=True, help="Build image and snapshots anew, with today's Debian packages.")
 @click.option("--build-only", is_flag=True, help="Build what is missing and stop.")

@@ -56,7 +56,11 @@ def this_codename() -> str:
 def proxy_options() -> list[str]:
     """Settings of a proxy that this machine's apt has, as apt options."""
     dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True, check=True).stdout
-    return [line.rstrip(";") for line in dump.splitlines() if line.lower().startswith("acquire::http") and "::proxy" in line.lower()]
+    return [
+        line.rstrip(";")
+        for line in dump.splitlines()
+        if line.lower().startswith("acquire::http") and "::proxy" in line.lower()
+    ]
 
 
 def _line(suite: str, sources: list[Source], codename: str) -> str:

@@ -14,7 +14,7 @@ class HostRefused(Exception):
 
 
 class Host:
-    """The host of this machine. Calls return when the host has done its part; the guest's kernel may need a moment more.
+    """The host of this machine. A call returns when the host has done its part; the guest may need a moment more.
 
     Every call raises `HostRefused` with the host's reason. To be used in tests marked `real_clock` only: in virtual
     time the guest's clock leaps ahead while it waits for the host.

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from lab import snapshot
 from lab.ask import Asked
 from lab.control import Control
@@ -42,7 +44,7 @@ def run(settings: Settings, kept: Path, job: Path, project: Path, command: str, 
                 Asked(machine, job)
                 control.begin(command)
                 started = time.monotonic()
-                with _shown(job / "output", lambda text: print(text, end="", flush=True)):
+                with _shown(job / "output", lambda text: click.echo(text, nl=False)):
                     status = control.wait_until_ended(timeout_s)
                 return Done(status, started - begin, time.monotonic() - started)
         finally:

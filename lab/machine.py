@@ -18,8 +18,8 @@ from lab.qmp import Qmp, connect
 
 QEMU = "qemu-system-x86_64"
 CONTROL, ASK, WITNESS = "lab.control", "lab.ask", "lab.witness"
-# What the guest's time is: that of the host, or the number of executed instructions (2 ns each), which stands still while
-# the host is busy with something else and leaps over every wait.
+# What the guest's time is: that of the host, or the number of executed instructions (2 ns each), which stands still
+# while the host is busy with something else and leaps over every wait.
 Clock = Literal["real", "virtual"]
 
 _KERNEL_ARGUMENTS = (

@@ -28,7 +28,7 @@ def pack(root: Path, archive: Path) -> None:
             raise LabError(f"the project's wheel could not be built: {(answer.stdout + answer.stderr)[-2000:]}")
         tree = work / "tree"
         with zipfile.ZipFile(wheels[0]) as wheel:
-            wheel.extractall(tree)
+            wheel.extractall(tree)  # noqa: S202 - our own wheel, built above
         compileall.compile_dir(
             tree,
             quiet=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 from dataclasses import dataclass
@@ -35,10 +36,8 @@ MODULES = (
 # Tools of the checkout that no test in the guest uses.
 NOT_IN_GUEST = frozenset({"ast-serialize", "librt", "mypy", "mypy-extensions", "pathspec", "playwright", "ruff", "uv"})
 
-_RECIPE_FILES = (
-    *("apt.py", "image.py", "kernel.py", "lockfile.py", "recipe.py", "rootfs.py", "wheels.py"),
-    *("guest/agent.py", "guest/init", "guest/fetch-kernel", "guest/earshot-lab.service"),
-)
+_BUILDERS = ("image.py", "kernel.py", "rootfs.py")
+_GUEST_FILES = ("agent.py", "init", "fetch-kernel", "earshot-lab.service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ class Recipe:
     build_lock: str
     box_lock: str
     lab_lock: str
-    files: dict[str, str]
+    programs: dict[str, str]
 
     @property
     def packages(self) -> list[str]:
@@ -92,8 +91,10 @@ class Recipe:
     def key(self) -> str:
         """Sixteen hex digits that change with anything the image is made of."""
         digest = hashlib.sha256()
-        parts = [*self.packages, self.field.before_project, self.build_lock, self.box_lock, self.lab_lock]
-        for part in [*parts, *(f"{name}\0{text}" for name, text in sorted(self.files.items()))]:
+        parts = [*SUITES, *self.packages, *MODULES, self.field.before_project]
+        parts += [self.build_lock, self.box_lock, self.lab_lock]
+        parts += [part for name in sorted(self.programs) for part in (name, self.programs[name])]
+        for part in parts:
             digest.update(f"{len(part)}:".encode() + part.encode())
         return digest.hexdigest()[:16]
 
@@ -107,5 +108,17 @@ def load(root: Path = ROOT) -> Recipe:
         lockfile.for_guest(locks["build"]),
         lockfile.for_guest(locks["box"]),
         lockfile.for_guest(locks["dev"], NOT_IN_GUEST | in_box | lockfile.names(locks["build"])),
-        {name: (root / "lab" / name).read_text() for name in _RECIPE_FILES},
+        {
+            **{name: code_of((root / "lab" / name).read_text()) for name in _BUILDERS},
+            **{name: (root / "lab/guest" / name).read_text() for name in _GUEST_FILES},
+        },
     )
+
+
+def code_of(source: str) -> str:
+    """What a Python module does: its text without comments, docstrings and layout, so that these build nothing anew."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return ast.dump(tree)

@@ -16,7 +16,7 @@ BOOT_TIMEOUT_S = 600.0
 
 
 def key(settings: Settings) -> str:
-    """Changes with the image, the machine and the version of QEMU: a snapshot restored into another one corrupts files."""
+    """Changes with image, machine and version of QEMU: a snapshot restored into another machine corrupts files."""
     version = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=True).stdout
     return hashlib.sha256("\0".join([settings.image.key, version, *settings.arguments]).encode()).hexdigest()[:16]
 
@@ -43,7 +43,7 @@ def take(settings: Settings, folder: Path) -> None:
 
 
 def restore(settings: Settings, folder: Path, work: Path, job: Path, project: Path) -> Machine:
-    """Start a machine in `work` from the snapshot in `folder`, with its shares; what it writes is thrown away with `work`."""
+    """Start a machine in `work` from the snapshot in `folder`; what it writes to its disk goes with `work`."""
     overlay = make_overlay(folder / "disk.qcow2", "qcow2", work / "disk.qcow2")
     extra = ["-incoming", f"exec:zstd -dcq {folder / 'ram.zst'}"]
     machine = Machine(settings, work, overlay_disk(overlay), shares(project, job), extra)

@@ -19,7 +19,7 @@ def cache_folder() -> Path:
 
 
 def built(parent: Path, key: str, build: Callable[[Path], None], *, rebuild: bool = False) -> tuple[Path, float]:
-    """The folder `parent/key`, made by `build(folder)` if it is not there; and how many seconds that took (0 if it was).
+    """The folder `parent/key`, made by `build(folder)` if it is not there; and the seconds that took (0 if it was).
 
     A build that fails leaves nothing. Two at the same time make one: the second waits for the first. Of the other
     folders in `parent` the `KEPT` - 1 most recently used ones stay.

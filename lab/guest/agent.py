@@ -1,4 +1,4 @@
-"""Runs in the guest: tells the host that the system is up, waits, mounts the shares, runs one command, tells its status.
+"""Runs in the guest: tells the host that the system is up, waits, mounts the shares, runs a command, tells its status.
 
 Between the first message and the answer a snapshot of the running machine may be taken, any number of times restored.
 """
@@ -10,10 +10,16 @@ import json
 import os
 import subprocess
 import time
+from io import FileIO
 from pathlib import Path
 
 PORT = Path("/dev/virtio-ports/lab.control")
 RNDRESEEDCRNG = 0x5207
+# What every job reads first belongs to the page cache of the snapshot.
+WARM = {
+    "lab": "pytest, _pytest.junitxml, numpy, msgspec, paho.mqtt.client, xml.dom.minidom, jinja2",
+    "earshot": "alsaaudio, click, evdev, gpiozero, lgpio, msgspec, numpy, paho.mqtt.client, soundfile, litestar",
+}
 MOUNTS = (("project", "/project", "ro,cache=loose"), ("job", "/job", "rw,cache=none"))
 
 
@@ -37,8 +43,8 @@ def main() -> None:
             fcntl.ioctl(random, RNDRESEEDCRNG)
         for tag, folder, options in MOUNTS:
             Path(folder).mkdir(exist_ok=True)
-            options = f"trans=virtio,version=9p2000.L,msize=512000,{options}"
-            subprocess.run(["mount", "-t", "9p", "-o", options, tag, folder], check=True)
+            every = f"trans=virtio,version=9p2000.L,msize=512000,{options}"
+            subprocess.run(["mount", "-t", "9p", "-o", every, tag, folder], check=True)
         status = _run(order["command"])
         os.sync()
         _tell(port, {"event": "ended", "status": status})
@@ -50,29 +56,31 @@ def _run(command: str) -> int:
         "HOME": "/root",
         "LC_ALL": "C.UTF-8",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "PYTHONPATH": "/project",
         "PYTHONPYCACHEPREFIX": "/var/cache/lab",
     }
     # A file and no pipe: a process that the command leaves behind would hold the pipe open.
     with Path("/job/output").open("ab", buffering=0) as output:
-        done = subprocess.run(
-            ["bash", "-c", command], cwd="/root", env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+        return subprocess.run(
+            ["bash", "-c", command],
+            cwd="/root",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
             check=False,
-        )  # fmt: skip
-    return done.returncode
+        ).returncode
 
 
 def _warm() -> None:
-    # What every job reads first belongs to the page cache of the snapshot.
-    for python, modules in (("lab", "pytest, numpy, msgspec, paho.mqtt.client"), ("earshot", "numpy, msgspec, click, pip")):
+    for python, modules in WARM.items():
         subprocess.run([f"/opt/{python}/bin/python", "-c", f"import {modules}"], check=False)
 
 
-def _tell(port: object, message: dict[str, object]) -> None:
+def _tell(port: FileIO, message: dict[str, object]) -> None:
     port.write(json.dumps(message).encode() + b"\n")
 
 
-def _line(port: object) -> bytes:
+def _line(port: FileIO) -> bytes:
     line = b""
     while not line.endswith(b"\n"):
         # A port that no host program holds open reads as its end.

@@ -4,8 +4,9 @@ import os
 import subprocess
 from pathlib import Path
 
-import edge
 import pytest
+
+import edge
 
 
 def test_project_comes_from_the_installed_wheel():
@@ -16,14 +17,18 @@ def test_project_comes_from_the_installed_wheel():
 
 def test_units_users_and_rules_are_installed():
     for unit in ("earshot-ear", "earshot-box"):
-        shown = subprocess.run(["systemctl", "show", "-P", "LoadState", unit], capture_output=True, text=True, check=True)
+        shown = subprocess.run(
+            ["systemctl", "show", "-P", "LoadState", unit], capture_output=True, text=True, check=True
+        )
         assert shown.stdout == "loaded\n"
         subprocess.run(["id", unit], check=True)
     assert Path("/run/earshot").stat().st_mode & 0o7777 == 0o2750
 
 
 def test_system_is_up_without_a_failed_unit():
-    failed = subprocess.run(["systemctl", "--failed", "--plain", "--no-legend"], capture_output=True, text=True, check=True)
+    failed = subprocess.run(
+        ["systemctl", "--failed", "--plain", "--no-legend"], capture_output=True, text=True, check=True
+    )
     assert failed.stdout == ""
 
 
