@@ -19,12 +19,12 @@ from edge.durable import write_durable
 from edge.faultpoint import FaultPoint, no_fault
 from edge.lane import Lane
 from edge.outbox_files import MANIFEST, PRE_ROLL
+from edge.outbox_stored import stored
 from edge.plan import NS, OpenTrack
 from edge.self_test import hushed
 from edge.tracks import build
 from edge.window import NoSound, Sound, first_part, whole
 from edge.wire import TrackData, WireError, sha256
-from edge.wire import decode as wire_decode
 from edge.wire import encode as wire_encode
 from ringbuffer import AudioRing, RingError
 
@@ -185,7 +185,7 @@ class Cutter:
 
     def _made_before(self, track: str) -> TrackFinished | None:
         try:
-            manifest = wire_decode((self._folder / (track + MANIFEST)).read_bytes(), TrackData)
+            manifest: TrackData = stored((self._folder / (track + MANIFEST)).read_bytes(), TrackData)
             path = self._folder / f"{track}.{manifest.codec}"
             return TrackFinished(track, path, manifest) if sha256(path.read_bytes()) == manifest.sha256 else None
         except FileNotFoundError:

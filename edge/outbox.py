@@ -19,6 +19,7 @@ from edge.outbox_receipts import Receipts
 from edge.outbox_requests import Requests
 from edge.outbox_snapshots import OutboxSnapshots
 from edge.outbox_store import Store
+from edge.outbox_stored import stored
 from edge.outbox_types import (
     Applied,
     DiskFull,
@@ -115,7 +116,7 @@ class Outbox:
 
     def set_note(self, key: str, value: str) -> None:
         """Remember a small text of the box's own, such as how far it has looked at the ring."""
-        self._store.write("note", lambda: self._db.execute("replace into note values (?, ?)", [key, value]))
+        self._store.write("note", lambda: rows.set_note(self._db, key, value))
 
     def record_press(self, press_id: str, data: PressData, plan: PlannedTrack | None) -> int:
         """Make a press and the promise of its track and of its snapshot durable; returns its seq.
@@ -128,7 +129,10 @@ class Outbox:
             if self.press(press_id) is not None:
                 raise OutboxError(f"press {press_id} is recorded already; every press needs an id of its own")
             seq = self._events.add(data, data.stamp.wall_ns, event_id=press_id)
-            self._db.execute("insert into press values (?, ?, ?, 0, 0)", [seq, press_id, wire.encode(data)])
+            self._db.execute(
+                "insert into press (seq, id, data, bounces, delivered) values (?, ?, ?, 0, 0)",
+                [seq, press_id, wire.encode(data)],
+            )
             if plan is not None:
                 rows.insert_track(self._db, plan, data.stamp, seq)
             self.snapshots.promise(press_id, data, seq)
@@ -158,7 +162,7 @@ class Outbox:
 
         def work() -> int:
             if note is not None:
-                self._db.execute("replace into note values (?, ?)", list(note))
+                rows.set_note(self._db, *note)
             return self._events.add(data, wall_ns)
 
         return self._store.write("event", work)
@@ -167,7 +171,7 @@ class Outbox:
         """Bind a shared button, record the event and the reply to the command that asked; returns the seq."""
 
         def work() -> int:
-            self._db.execute("replace into shift values (?, ?)", [data.button, data.employee])
+            self._db.execute("replace into shift (button, employee) values (?, ?)", [data.button, data.employee])
             if reply is not None:
                 self._requests.remember_reply(reply)
             return self._events.add(data, data.stamp.wall_ns)
@@ -235,7 +239,7 @@ class Outbox:
         tracks = []
         for plan_json, stamp_json in found:
             plan = msgspec.json.decode(plan_json, type=PlannedTrack)
-            tracks.append(OpenTrack(plan, wire.decode(stamp_json, Stamp), self.files.pre_roll(plan.track)))
+            tracks.append(OpenTrack(plan, stored(stamp_json, Stamp), self.files.pre_roll(plan.track)))
         return tracks
 
     def press(self, press_id: str) -> KnownPress | None:

@@ -34,7 +34,11 @@ class Receipts:
                 case "chunk":
                     if self._same(
                         f"chunk {item.id}/{item.n}", self._chunk_sha256(item, wrong), item.sha256, wrong
-                    ) and (self._db.execute("insert or ignore into chunk values (?, ?)", [item.id, item.n]).rowcount):
+                    ) and (
+                        self._db.execute(
+                            "insert or ignore into chunk (track, n) values (?, ?)", [item.id, item.n]
+                        ).rowcount
+                    ):
                         chunks.append((item.id, item.n))
                 case "track":
                     manifest = self._finished(item.id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlite_utils import Database
 
 from edge import wire
+from edge.outbox_stored import stored
 from edge.wire import Reply
 
 _KEPT = 10_000
@@ -29,7 +30,7 @@ class Requests:
         row = self._db.execute("select reply from request where id = ?", [command_id]).fetchone()
         if row is None or row[0] is None:
             return None
-        reply: Reply = wire.decode(row[0], Reply)
+        reply: Reply = stored(row[0], Reply)
         return reply
 
     def remember_press(self, request_id: str, press: str) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from sqlite_utils import Database
 
 from edge import wire
+from edge.outbox_stored import stored
 from edge.outbox_types import KnownPress, KnownTrack, OutboxError, TrackState
 from edge.plan import PlannedTrack
 
@@ -52,7 +53,8 @@ class Events:
             # The event stands for the manifest of its picture.
             track = data.snapshot
         self._db.execute(
-            "insert into event values (?, ?, ?, ?, ?, ?)", [seq, event.id, topic, payload, wire.sha256(payload), track]
+            "insert into event (seq, id, topic, payload, sha256, track) values (?, ?, ?, ?, ?, ?)",
+            [seq, event.id, topic, payload, wire.sha256(payload), track],
         )
         return seq
 
@@ -62,7 +64,7 @@ def identify(db: Database, site: str, box: str, new_id: Callable[[], str], folde
     row = db.execute("select site, box, series from identity").fetchone()
     if row is None:
         series = new_id()
-        db.execute("insert into identity values (?, ?, ?)", [site, box, series])
+        db.execute("insert into identity (site, box, series) values (?, ?, ?)", [site, box, series])
         return series
     if (row[0], row[1]) != (site, box):
         raise OutboxError(
@@ -87,20 +89,25 @@ def count_up(db: Database, name: str) -> int:
 
 def set_counter(db: Database, name: str, value: int) -> None:
     """Make `value` the last number given."""
-    db.execute("replace into counter values (?, ?)", [name, value])
+    db.execute("replace into counter (name, value) values (?, ?)", [name, value])
+
+
+def set_note(db: Database, key: str, value: str) -> None:
+    """Remember a text."""
+    db.execute("replace into note (key, value) values (?, ?)", [key, value])
 
 
 def insert_track(db: Database, plan: PlannedTrack, stamp: wire.Stamp, place: int) -> None:
     """Insert an open track of sound."""
     db.execute(
-        "insert into track values (?, ?, ?, ?, ?, ?, null, 0, null, 'sound')",
+        "insert into track (id, press, place, state, plan, stamp, bytes, kind) values (?, ?, ?, ?, ?, ?, 0, 'sound')",
         [plan.track, plan.press, place, TrackState.OPEN, msgspec.json.encode(plan), wire.encode(stamp)],
     )
 
 
 def manifest(kind: str, data: bytes) -> wire.TrackData | wire.Picture:
     """What a track or a picture is: size, digest, chunks. `kind` as in the table of tracks."""
-    found: wire.TrackData | wire.Picture = wire.decode(data, _MANIFESTS[kind])
+    found: wire.TrackData | wire.Picture = stored(data, _MANIFESTS[kind])
     return found
 
 
@@ -108,7 +115,7 @@ def presses(db: Database, condition: str, values: list[str] | list[int]) -> list
     """The presses that `condition` selects."""
     found = db.execute(f"select id, seq, data, bounces, delivered from press {condition}", values).fetchall()  # noqa: S608 - our own text
     return [
-        KnownPress(press, seq, wire.decode(data, wire.PressData), bounces, bool(delivered))
+        KnownPress(press, seq, stored(data, wire.PressData), bounces, bool(delivered))
         for press, seq, data, bounces, delivered in found
     ]
 
@@ -119,6 +126,6 @@ def track(db: Database, track_id: str) -> KnownTrack | None:
     row = db.execute(sql, [track_id]).fetchone()
     if row is None:
         return None
-    manifest: wire.TrackData | None = None if row[3] is None else wire.decode(row[3], wire.TrackData)
+    manifest: wire.TrackData | None = None if row[3] is None else stored(row[3], wire.TrackData)
     plan = msgspec.json.decode(row[0], type=PlannedTrack)
-    return KnownTrack(plan, wire.decode(row[1], wire.Stamp), TrackState(row[2]), manifest)
+    return KnownTrack(plan, stored(row[1], wire.Stamp), TrackState(row[2]), manifest)

@@ -1,9 +1,15 @@
-"""The tables of the outbox, as ordered migrations. A released migration never changes; the next one is added below."""
+"""The tables of the outbox, as ordered migrations. A released migration never changes; the next one is added below.
+
+Within a format a migration only adds: tables, indices, columns that may be null or have a default. The release before
+goes on with the outbox when an update goes back; it names the columns that it writes and passes over what it does not
+know. Whatever it could not live with is another format, which it refuses to open: docs/UPDATE.md.
+"""
 
 from __future__ import annotations
 
 from sqlite_utils import Database, Migrations
 
+FORMAT = 1
 migrations = Migrations("outbox")
 
 

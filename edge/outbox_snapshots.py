@@ -13,6 +13,7 @@ from edge import wire
 from edge.outbox_files import TrackFiles
 from edge.outbox_rows import Events
 from edge.outbox_store import Store
+from edge.outbox_stored import stored
 from edge.outbox_types import TrackState
 from edge.snapshot_plan import Day, OpenSnapshot
 from edge.wire import PressData, SnapshotData, Stamp, TimeData
@@ -55,7 +56,8 @@ class OutboxSnapshots:
             return
         stamp = data.stamp
         self._db.execute(
-            "insert into snapshot values (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, null, null, null)",
+            "insert into snapshot (id, press, place, made, stamp, button, boot_id, mono_ns, wall_ns, synced, simulated)"
+            " values (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)",
             [
                 *(data.snapshot, press_id, place, wire.encode(stamp), data.button, stamp.boot_id),
                 *(stamp.mono_ns, stamp.wall_ns, stamp.synced, data.simulated),
@@ -66,9 +68,7 @@ class OutboxSnapshots:
         """The promised snapshots that are not made, oldest press first; with the beginning whose file is there."""
         sql = "select id, press, stamp, button, simulated from snapshot where made = 0 order by place"
         return [
-            OpenSnapshot(
-                snapshot, press, wire.decode(stamp, Stamp), button, bool(simulated), self._files.begun(snapshot)
-            )
+            OpenSnapshot(snapshot, press, stored(stamp, Stamp), button, bool(simulated), self._files.begun(snapshot))
             for snapshot, press, stamp, button, simulated in self._db.execute(sql).fetchall()
         ]
 
@@ -86,7 +86,8 @@ class OutboxSnapshots:
             if path is not None and data.picture is not None:
                 (place,) = self._db.execute("select place from snapshot where id = ?", [data.snapshot]).fetchone()
                 self._db.execute(
-                    "insert into track values (?, ?, ?, ?, x'', ?, ?, ?, ?, 'picture')",
+                    "insert into track (id, press, place, state, plan, stamp, path, bytes, manifest, kind)"
+                    " values (?, ?, ?, ?, x'', ?, ?, ?, ?, 'picture')",
                     [
                         *(data.snapshot, data.press, place, TrackState.FINISHED, wire.encode(data.stamp)),
                         *(path.name, data.picture.bytes, wire.encode(data.picture)),

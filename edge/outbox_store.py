@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from edge.durable import sync_folder
 from edge.faultpoint import FaultPoint
-from edge.outbox_schema import migrations
+from edge.outbox_schema import FORMAT, migrations
 from edge.outbox_types import DiskFull, OutboxError
 
 # Enough for a hundred presses after every other byte of the disk has been taken by somebody else.
@@ -127,7 +127,7 @@ def _open(path: Path) -> Database:
         for pragma in ("journal_mode=wal", "synchronous=full", "temp_store=memory"):
             connection.execute(f"pragma {pragma}")
         db = Database(connection, execute_plugins=False)
-        _refuse_newer(db, path)
+        _refuse_other_format(connection, path)
         migrations.apply(db)
     except BaseException:
         connection.close()
@@ -135,10 +135,12 @@ def _open(path: Path) -> Database:
     return db
 
 
-def _refuse_newer(db: Database, path: Path) -> None:
-    ours = {migration.name for migration in migrations.pending(Database(memory=True))}
-    for found in migrations.applied(db):
-        if found.name not in ours:
-            raise OutboxError(
-                f"outbox {path} was written by a newer version ({found.name}); install that version again"
-            )
+def _refuse_other_format(connection: sqlite3.Connection, path: Path) -> None:
+    """Later releases only add to a format: the one before goes on with their outbox when an update goes back."""
+    (found,) = connection.execute("pragma user_version").fetchone()
+    if found > FORMAT:
+        raise OutboxError(
+            f"outbox {path} has format {found}, this release reads {FORMAT}; install the release again that wrote it"
+        )
+    if found < FORMAT:
+        connection.execute(f"pragma user_version={FORMAT}")

@@ -8,9 +8,9 @@ from pathlib import Path
 from edge.codec import Samples, decode, encode
 from edge.durable import write_durable
 from edge.faultpoint import FaultPoint
+from edge.outbox_stored import stored
 from edge.plan import PreRoll
 from edge.wire import WireError, sha256
-from edge.wire import decode as wire_decode
 from edge.wire import encode as wire_encode
 
 
@@ -43,7 +43,7 @@ def read(path: Path, track: str) -> SavedPreRoll:
     """Read a file back; raises `PreRollDamaged`, also where it belongs to another track."""
     try:
         line, _, audio = path.read_bytes().partition(b"\n")
-        head: PreRoll = wire_decode(line, PreRoll)
+        head: PreRoll = stored(line, PreRoll)
         samples, rate_hz = decode(audio)
     except (OSError, WireError, ValueError) as error:
         raise PreRollDamaged(f"pre-roll {path} can't be read: {error}") from error
