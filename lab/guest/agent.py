@@ -56,7 +56,7 @@ def _run(command: str) -> int:
         "HOME": "/root",
         "LC_ALL": "C.UTF-8",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "PYTHONPYCACHEPREFIX": "/var/cache/lab",
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
     # A file and no pipe: a process that the command leaves behind would hold the pipe open.
     with Path("/job/output").open("ab", buffering=0) as output:
