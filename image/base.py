@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from image.recipe import BASE_EPOCH, KEPT, LEFT_OUT, SUITE, Profile
@@ -35,28 +33,16 @@ def key(profile: Profile, sources: list[str]) -> str:
     return f"{profile.name}-{hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]}"
 
 
-def build(profile: Profile, sources: list[str], *, again: bool = False) -> Path:
-    """A folder with `root.tar` (the root file system) and `boot/` (boot_packages, unpacked); made if it is not kept.
+def build(profile: Profile, sources: list[str], folder: Path) -> None:
+    """Write `folder`/root.tar (the root file system) and `folder`/boot (boot_packages, unpacked).
 
-    Needs root and twenty minutes or more, since every package is configured under emulation. Raises RuntimeError
+    Needs root and a quarter of an hour or more, since every package is configured under emulation. Raises RuntimeError
     where this machine can't run arm64 programs, subprocess.CalledProcessError where a package can't be installed.
     """
-    kept = cache_folder() / key(profile, sources)
-    if kept.is_dir() and not again:
-        return kept
     if os.geteuid():
         raise RuntimeError("the image is built as root: its files belong to root, and packages are configured in it")
     register_arm64()
-    work = Path(tempfile.mkdtemp(prefix=f"{kept.name}.", dir=kept.parent))
-    try:
-        _mmdebstrap(profile, sources, work)
-        if kept.is_dir():
-            shutil.rmtree(kept)
-        work.rename(kept)
-    except BaseException:
-        shutil.rmtree(work, ignore_errors=True)
-        raise
-    return kept
+    _mmdebstrap(profile, sources, folder)
 
 
 def register_arm64() -> None:
@@ -109,6 +95,4 @@ def _mmdebstrap(profile: Profile, sources: list[str], folder: Path) -> None:
         "EARSHOT_BOOT": str(boot),
         "DEBIAN_FRONTEND": "noninteractive",
     }
-    subprocess.run(
-        command, check=True, input="\n".join(sources) + "\n", text=True, env=environment, stdout=sys.stderr
-    )
+    subprocess.run(command, check=True, input="\n".join(sources) + "\n", text=True, env=environment, stdout=sys.stderr)

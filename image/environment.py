@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -13,36 +14,57 @@ from image.recipe import PYTHON
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements" / "image.txt"
 HOME = "opt/earshot"
+PACKAGES = f"lib/python{PYTHON}/site-packages"
 _TAGS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
-# Nothing that runs on a box imports the tests of a library.
-_LEFT_OUT = ("*/tests", "pip", "pip-*.dist-info", "bin")
+# Required by a library that is required, but imported by nothing that runs on a box (tests/image keeps this true).
+UNUSED = ("_distutils_hack", "faker", "pip", "pkg_resources", "polyfactory", "setuptools")
 
 
-def install(root: Path, epoch_s: int) -> None:
-    """Make `root`/opt/earshot: the locked libraries and the wheel of this working tree, seeing Debian's own packages.
+def key() -> str:
+    """A hash over what `install_locked` installs."""
+    return hashlib.sha256(repr((PYTHON, _TAGS, UNUSED)).encode() + LOCK.read_bytes()).hexdigest()[:16]
 
-    What is locked is fetched through pip and checked against its hash. Raises subprocess.CalledProcessError where a
-    wheel can't be had, FileNotFoundError where the browser parts have not been built.
+
+def install_locked(root: Path) -> None:
+    """Make `root`/opt/earshot with the locked libraries alone; it sees Debian's own packages, too.
+
+    They are fetched through pip and checked against their hashes. Raises subprocess.CalledProcessError where a wheel
+    can't be had.
     """
     home = root / HOME
-    packages = home / "lib" / f"python{PYTHON}" / "site-packages"
+    packages = home / PACKAGES
     packages.mkdir(parents=True)
-    _install_locked(packages)
-    _install_project(packages, home, epoch_s)
-    (home / "pyvenv.cfg").write_text(
-        f"home = /usr/bin\ninclude-system-site-packages = true\nversion = {PYTHON}\nexecutable = /usr/bin/python{PYTHON}\n"
-    )
+    _fetch(packages)
+    (home / "pyvenv.cfg").write_text(f"home = /usr/bin\ninclude-system-site-packages = true\nversion = {PYTHON}\n")
+    (home / "bin").mkdir()
     for name in ("python", "python3", f"python{PYTHON}"):
         (home / "bin" / name).symlink_to(f"/usr/bin/python{PYTHON}")
+
+
+def install_project(root: Path, epoch_s: int) -> list[str]:
+    """Add the wheel of this working tree and its command; returns the folders that are new, as paths in the image.
+
+    Raises FileNotFoundError where the browser parts have not been built.
+    """
+    home = root / HOME
+    packages = home / PACKAGES
+    before = set(packages.iterdir())
+    folder = home / "wheel"
+    build_wheel(folder, epoch_s)
+    (wheel,) = folder.glob("earshot-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    shutil.rmtree(folder)
     command = home / "bin" / "earshot"
     command.write_text(f"#!/{HOME}/bin/python -P\nimport sys\n\nfrom edge.cli import main\n\nsys.exit(main())\n")
     command.chmod(0o755)
     local = root / "usr/local/bin/earshot"
     local.parent.mkdir(parents=True, exist_ok=True)
     local.symlink_to(f"/{HOME}/bin/earshot")
+    return sorted(f"/{path.relative_to(root)}" for path in set(packages.iterdir()) - before)
 
 
-def _install_locked(packages: Path) -> None:
+def _fetch(packages: Path) -> None:
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--target", str(packages)]
     command += ["--implementation", "cp", "--python-version", PYTHON]
@@ -51,22 +73,14 @@ def _install_locked(packages: Path) -> None:
     for abi in (f"cp{PYTHON.replace('.', '')}", "abi3", "none"):
         command += ["--abi", abi]
     subprocess.run([*command, "--requirement", str(LOCK)], check=True, stdout=sys.stderr)
-    for pattern in _LEFT_OUT:
-        for path in packages.glob(pattern):
+    shutil.rmtree(packages / "bin")
+    for path in packages.iterdir():
+        if path.name.partition("-")[0] in UNUSED:
             shutil.rmtree(path)
+    (packages / "distutils-precedence.pth").unlink(missing_ok=True)
     for folder in packages.rglob("tests"):
         if folder.is_dir():
             shutil.rmtree(folder)
-
-
-def _install_project(packages: Path, home: Path, epoch_s: int) -> None:
-    folder = home / "wheel"
-    build_wheel(folder, epoch_s)
-    (wheel,) = folder.glob("earshot-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(packages)
-    shutil.rmtree(folder)
-    (home / "bin").mkdir()
 
 
 def build_wheel(folder: Path, epoch_s: int) -> None:

@@ -9,14 +9,37 @@ PYTHON = "3.13"
 # Packages are unpacked as if it were this moment: what depends on nothing but them is then the same for every commit.
 BASE_EPOCH = 1_767_225_600  # 2026-01-01
 
-SYSTEM = (
-    "systemd-sysv systemd-resolved systemd-timesyncd systemd-zram-generator libnss-myhostname udev dbus kmod mount "
-    "passwd login procps iproute2 e2fsprogs dosfstools fdisk initramfs-tools zstd tzdata ca-certificates "
-    "openssh-server rauc rauc-service libubootenv-tool gpiod less"
-).split()
-WIRELESS = "iwd wireless-regdb firmware-brcm80211".split()
+SYSTEM = [
+    "systemd-sysv",
+    "systemd-resolved",
+    "systemd-timesyncd",
+    "systemd-zram-generator",
+    "libnss-myhostname",
+    "udev",
+    "dbus",
+    "kmod",
+    "mount",
+    "passwd",
+    "login",
+    "procps",
+    "iproute2",
+    "e2fsprogs",
+    "dosfstools",
+    "fdisk",
+    "initramfs-tools",
+    "zstd",
+    "tzdata",
+    "ca-certificates",
+    "openssh-server",
+    "rauc",
+    "rauc-service",
+    "libubootenv-tool",
+    "gpiod",
+    "less",
+]
+WIRELESS = ["iwd", "wireless-regdb", "firmware-brcm80211"]
 # What PyPI has as source only, or not at all, for this Python; the environment in /opt/earshot sees them.
-PYTHON_PACKAGES = "python3 python3-systemd python3-evdev python3-alsaaudio python3-libgpiod alsa-utils".split()
+PYTHON_PACKAGES = ["python3", "python3-systemd", "python3-evdev", "python3-alsaaudio", "python3-libgpiod", "alsa-utils"]
 
 # Parts of packages that no box can use: documentation, and drivers of hardware that no Raspberry Pi has.
 LEFT_OUT = (

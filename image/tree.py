@@ -64,19 +64,44 @@ class Release:
     keyring: Path
 
 
-def build(base_tar: Path, root: Path, release: Release) -> None:
-    """Unpack `base_tar` into `root` and make it a box. Needs root and a kernel that runs arm64 programs.
+def system(base_tar: Path, folder: Path) -> None:
+    """Write `folder`/root.tar: Debian's part with the libraries of the box and the byte code of both.
 
-    Raises subprocess.CalledProcessError with the step that failed.
+    It is what takes long and depends on nothing that an edit of this project changes. Needs root and a kernel that
+    runs arm64 programs; raises subprocess.CalledProcessError with the step that failed.
     """
-    root.mkdir(parents=True)
-    _run(["tar", "--extract", "--numeric-owner", "--xattrs-include=*", "--file", str(base_tar), "--directory", str(root)])
+    root = folder / "root"
+    _unpack(base_tar, root)
     _remove(root)
-    environment.install(root, release.epoch_s)
+    # Byte code that trusts its source instead of the source's time: the times of a slot are those of the build.
+    for cache in root.rglob("__pycache__"):
+        shutil.rmtree(cache)
+    environment.install_locked(root)
+    _compile(root, [f"/usr/lib/python{PYTHON}", "/usr/lib/python3", f"/{environment.HOME}/lib"])
+    _run(
+        [
+            "tar",
+            "--create",
+            "--numeric-owner",
+            "--xattrs",
+            "--file",
+            str(folder / "root.tar"),
+            "--directory",
+            str(root),
+            ".",
+        ]
+    )
+    shutil.rmtree(root)
+
+
+def build(system_tar: Path, root: Path, release: Release) -> None:
+    """Unpack `system_tar` into `root` and make it a box. Needs and raises what `system` does."""
+    _unpack(system_tar, root)
+    new = environment.install_project(root, release.epoch_s)
+    _compile(root, new)
     _own_files(root, release)
     _accounts(root)
     _units(root)
-    _compile(root)
     _kernel(root, release.epoch_s)
     _remove(root)
     (root / "etc/machine-id").touch()
@@ -98,19 +123,26 @@ def chroot(root: Path, command: list[str], epoch_s: int) -> None:
     )
 
 
+def _unpack(tar: Path, root: Path) -> None:
+    root.mkdir(parents=True)
+    _run(["tar", "--extract", "--numeric-owner", "--xattrs-include=*", "--file", str(tar), "--directory", str(root)])
+
+
 def _own_files(root: Path, release: Release) -> None:
-    shutil.copytree(OVERLAY, root, dirs_exist_ok=True, symlinks=True)
-    shutil.copy(release.keyring, root / "etc/rauc/keyring.pem")
+    for path in sorted(OVERLAY.rglob("*")):
+        if path.is_file():
+            _put(path, root / path.relative_to(OVERLAY))
+    _put(release.keyring, root / "etc/rauc/keyring.pem")
     for path in sorted(UNITS.iterdir()):
         if path.suffix in {".service", ".path", ".timer", ".socket", ".target"} and "bridge" not in path.name:
-            shutil.copy(path, root / "usr/lib/systemd/system")
+            _put(path, root / "usr/lib/systemd/system" / path.name)
     for folder, target in (
         ("sysusers.d", "usr/lib/sysusers.d"),
         ("tmpfiles.d", "usr/lib/tmpfiles.d"),
         ("udev", "usr/lib/udev/rules.d"),
     ):
         for path in sorted((UNITS / folder).iterdir()):
-            shutil.copy(path, root / target)
+            _put(path, root / target / path.name)
     (root / "etc/hostname").write_text("earshot\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 earshot\n::1 localhost\n")
     resolv = root / "etc/resolv.conf"
@@ -119,9 +151,24 @@ def _own_files(root: Path, release: Release) -> None:
     os_release = root / "usr/lib/os-release"
     text = os_release.read_text()
     os_release.write_text(f'{text}IMAGE_ID=earshot\nIMAGE_VERSION="{release.version}"\n')
-    for folder in ("data", "boot/firmware", "etc/earshot", "etc/credstore", "etc/iwd", "var/lib/iwd", "var/lib/earshot"):
+    for folder in (
+        "data",
+        "boot/firmware",
+        "etc/earshot",
+        "etc/credstore",
+        "etc/iwd",
+        "var/lib/iwd",
+        "var/lib/earshot",
+    ):
         (root / folder).mkdir(parents=True, exist_ok=True)
     (root / "var/lib/systemd/timesync").mkdir(parents=True, exist_ok=True)
+
+
+def _put(source: Path, target: Path) -> None:
+    # The modes are those that git knows, whatever the umask of this checkout was.
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)
 
 
 def _accounts(root: Path) -> None:
@@ -136,7 +183,7 @@ def _accounts(root: Path) -> None:
 
 def _units(root: Path) -> None:
     own = sorted((root / "usr/lib/systemd/system").glob("earshot-*"))
-    own += sorted((root / "etc/systemd/system").glob("earshot-*.service"))
+    own += sorted((root / "etc/systemd/system").glob("earshot-*"))
     installable = [path.name for path in own if path.is_file() and "[Install]" in path.read_text()]
     systemctl = ["systemctl", f"--root={root}", "--quiet"]
     _run([*systemctl, "enable", *_ENABLED, *installable])
@@ -144,14 +191,9 @@ def _units(root: Path) -> None:
     _run([*systemctl, "set-default", "multi-user.target"])
 
 
-def _compile(root: Path) -> None:
-    # Byte code that trusts its source instead of the source's time: the times of a slot are those of the build.
-    for cache in root.rglob("__pycache__"):
-        shutil.rmtree(cache)
-    places = [f"usr/lib/python{PYTHON}", "usr/lib/python3", "opt/earshot/lib"]
+def _compile(root: Path, places: list[str]) -> None:
     command = [f"/usr/bin/python{PYTHON}", "-m", "compileall", "-q", "-f", "-j", "1"]
-    command += ["--invalidation-mode", "unchecked-hash", *(f"/{place}" for place in places)]
-    chroot(root, command, BASE_EPOCH)
+    chroot(root, [*command, "--invalidation-mode", "unchecked-hash", *places], BASE_EPOCH)
 
 
 def _kernel(root: Path, epoch_s: int) -> None:
