@@ -1,4 +1,4 @@
-"""Sound in the blob store (a local folder, S3, or memory for tests): written whole and durably, read in ranges."""
+"""Sound and pictures in the blob store (a local folder, S3, or memory for tests): written whole and durably, read in ranges."""
 
 from __future__ import annotations
 
@@ -118,6 +118,11 @@ def open_blobs(url: str, options: Mapping[str, str] | None = None, fault: FaultP
 def track_key(site: str, box: str, track: str, codec: str) -> str:
     """The key of a track's sound; its parts are names of the wire contract, so it never leaves its folder."""
     return f"tracks/{site}/{box}/{track}.{codec}"
+
+
+def picture_key(site: str, box: str, snapshot: str) -> str:
+    """The key of a snapshot's picture; apart from sound, so that a store can keep the two for different times."""
+    return f"pictures/{site}/{box}/{snapshot}.jpg"
 
 
 def _make_folder(folder: Path) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from cloud_bridge.faultpoint import FaultPoint, no_fault
-from cloud_bridge.ingest import boxes, dirty, events, numbering, places, quarantine, tracks
+from cloud_bridge.ingest import boxes, dirty, events, numbering, places, quarantine, snapshots, tracks
 from cloud_bridge.ingest.batch import PENDING_CHANGE, Batch, Limits, Outcome, parts
 from cloud_bridge.ingest.parse import Bad, ChunkItem, EventItem, HealthItem, Item, StatusItem
 from cloud_bridge.store import tables as t
@@ -31,6 +31,7 @@ def commit(store: Store, items: Sequence[Item], now_ns: int, limits: Limits, fau
         places.adopt_employees(batch, fresh)
         dirty.mark_new(batch, fresh)
         clocks = events.lock_clocks(batch, fresh)
+        snapshots.write(batch, fresh)
         tracks.write(batch, fresh, [item for item in items if isinstance(item, ChunkItem)])
         events.repair_times(batch, clocks)
         numbering.write(batch, fresh)
@@ -44,7 +45,8 @@ def commit(store: Store, items: Sequence[Item], now_ns: int, limits: Limits, fau
 def number_changes(batch: Batch) -> None:
     """Give all touched presses the next change number; the last thing in a transaction (see `tables`)."""
     for part in parts(sorted(batch.touched_tracks)):
-        query = update(t.press).where(t.press.c.track.in_(part)).values(change=PENDING_CHANGE)
+        shown = or_(t.press.c.track.in_(part), t.press.c.snapshot.in_(part))
+        query = update(t.press).where(shown).values(change=PENDING_CHANGE)
         batch.presses_touched |= batch.connection.execute(query).rowcount > 0
     if not batch.presses_touched:
         return

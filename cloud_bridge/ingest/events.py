@@ -180,6 +180,7 @@ def _press(item: EventItem, data: PressData, now_ns: int) -> dict[str, Any]:
         "rating": data.rating,
         "employee": data.employee,
         "track": data.track,
+        "snapshot": data.snapshot,
         "misuse": data.misuse,
         "source": data.source,
         "simulated": data.simulated,

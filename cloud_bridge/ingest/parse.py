@@ -65,7 +65,7 @@ class EventItem(Struct, frozen=True):
 
 
 class ChunkItem(Struct, frozen=True):
-    """Some bytes of a track; whether they are the right ones only the manifest knows."""
+    """Some bytes of a track or a picture; whether they are the right ones only the manifest knows."""
 
     message: Incoming
     site: str
@@ -115,7 +115,7 @@ def parse(message: Incoming) -> Item | None:
         topic = wire.parse_topic(message.topic)
     except wire.WireError as error:
         return Bad(message, BadKind.TOPIC, str(error))
-    if topic.channel == "chunk":
+    if topic.channel in {"chunk", "picture"}:
         return _chunk(message, topic)
     if message.payload_bytes != len(message.payload):
         return Bad(
@@ -147,7 +147,7 @@ def _chunk(message: Incoming, topic: wire.BoxTopic) -> Item:
         reason = f"a chunk has 1 to {wire.CHUNK_BYTES_MAX} bytes, this one {message.payload_bytes}"
         return Bad(message, BadKind.CHUNK_SIZE, reason)
     if topic.track is None or topic.n is None:
-        return Bad(message, BadKind.TOPIC, "a chunk's topic names the track and the index")
+        return Bad(message, BadKind.TOPIC, "a chunk's topic names the track or snapshot and the index")
     return ChunkItem(message, topic.site, topic.box, topic.track, topic.n)
 
 
@@ -168,6 +168,10 @@ def _event(message: Incoming, topic: wire.BoxTopic) -> Item:
         reason = _manifest_problem(data)
         if reason:
             return Bad(message, BadKind.MANIFEST, reason)
+    if isinstance(data, wire.SnapshotData):
+        reason = _snapshot_problem(data)
+        if reason:
+            return Bad(message, BadKind.MANIFEST, reason)
     stamp = getattr(data, "stamp", None)
     reason = _stamp_problem(stamp) if isinstance(stamp, wire.Stamp) else ""
     if reason:
@@ -176,10 +180,9 @@ def _event(message: Incoming, topic: wire.BoxTopic) -> Item:
 
 
 def _manifest_problem(data: wire.TrackData) -> str:
-    total = -(-data.bytes // data.chunk_bytes)
-    listed = len(data.chunk_sha256)
-    if total != listed:
-        return f"{data.bytes} bytes in chunks of {data.chunk_bytes} are {total} chunks, the manifest lists {listed}"
+    reason = _chunks_problem(data)
+    if reason:
+        return reason
     if abs(data.press_offset_frames) > _OFFSET_MAX:
         return f"press_offset_frames = {data.press_offset_frames} is out of range"
     end = 0
@@ -188,6 +191,28 @@ def _manifest_problem(data: wire.TrackData) -> str:
             return f"the gap at frame {gap.offset_frames} overlaps another or leaves the track's {data.frames} frames"
         end = gap.offset_frames + gap.frames
     return ""
+
+
+def _snapshot_problem(data: wire.SnapshotData) -> str:
+    if data.privacy == "index" and data.picture is not None:
+        return "a snapshot of the mode 'index' has no picture, this one promises one"
+    if data.frame_mono_ns is not None and data.frame_mono_ns >= MONO_NS_MAX:
+        return f"frame_mono_ns = {data.frame_mono_ns} is longer than any machine runs"
+    if not 0 <= data.index.since_ns < WALL_NS_MAX:
+        return f"index.since_ns = {data.index.since_ns} is no Unix time in nanoseconds"
+    if data.index.smiled > data.index.n:
+        return f"index.smiled = {data.index.smiled} is more than index.n = {data.index.n}"
+    if [point.offset_s for point in data.strip] != list(range(-len(data.strip), 0)):
+        return "the strip is not the seconds before the press in order"
+    return "" if data.picture is None else _chunks_problem(data.picture)
+
+
+def _chunks_problem(data: wire.TrackData | wire.Picture) -> str:
+    total = -(-data.bytes // data.chunk_bytes)
+    listed = len(data.chunk_sha256)
+    if total == listed:
+        return ""
+    return f"{data.bytes} bytes in chunks of {data.chunk_bytes} are {total} chunks, the manifest lists {listed}"
 
 
 def _stamp_problem(stamp: wire.Stamp) -> str:

@@ -1,5 +1,7 @@
 """Tracks while they come: promised by a press, described by a manifest, filled chunk by chunk in any order.
 
+The picture of a snapshot comes the same way, under the snapshot's id, with the snapshot's event as its manifest.
+
 Before its manifest a chunk is kept whatever it holds, several contents of one index side by side; the manifest then
 decides. After it, only what matches is kept.
 """
@@ -18,9 +20,10 @@ from cloud_bridge.ingest.parse import BadKind, ChunkItem, EventItem, incoming
 from cloud_bridge.store import tables as t
 from cloud_bridge.store.rows import TrackState
 from edge import wire
-from edge.wire import PressData, Received, TrackData, TrackLostData
+from edge.wire import Picture, PressData, Received, SnapshotData, TrackData, TrackLostData
 
 Row = dict[str, Any]
+SOUND, PICTURE = "sound", "picture"
 
 
 def write(batch: Batch, fresh: Sequence[EventItem], chunks: Sequence[ChunkItem]) -> None:
@@ -32,7 +35,8 @@ def write(batch: Batch, fresh: Sequence[EventItem], chunks: Sequence[ChunkItem])
             owners.setdefault(track, (item.event.site, item.event.box))
     for chunk in chunks:
         owners.setdefault(chunk.track, (chunk.site, chunk.box))
-    blank = {"state": str(TrackState.EXPECTED), "repaired": False}
+    # What it is only its manifest tells.
+    blank = {"state": str(TrackState.EXPECTED), "repaired": False, "kind": SOUND}
     promised = [{"id": track, "site": site, "box": box, **blank} for track, (site, box) in owners.items()]
     rows = {row["id"]: dict(row) for row in batch.lock(t.track, promised, ("id",))}
     before = {key: dict(row) for key, row in rows.items()}
@@ -43,7 +47,7 @@ def write(batch: Batch, fresh: Sequence[EventItem], chunks: Sequence[ChunkItem])
         if track is None or not _is_owner(batch, rows[track], item):
             continue
         row, data = rows[track], item.event.data
-        if isinstance(data, TrackData) and _describe(batch, row, item, data):
+        if isinstance(data, TrackData | SnapshotData) and _describe(batch, row, item, data):
             described.append(row)
         elif isinstance(data, TrackLostData):
             row["lost_reason"] = data.reason
@@ -58,13 +62,18 @@ def write(batch: Batch, fresh: Sequence[EventItem], chunks: Sequence[ChunkItem])
     _find_ready(batch, [row for row in rows.values() if row["id"] in arrived or row in described])
 
 
-def manifest_of(row: Any) -> TrackData | None:
-    """The manifest of a track's row."""
-    return None if row["manifest"] is None else msgspec.json.decode(row["manifest"], type=TrackData)
+def manifest_of(row: Any) -> TrackData | Picture | None:
+    """What a row of tracks was described as: a track or a picture."""
+    if row["manifest"] is None:
+        return None
+    kind: type[TrackData | Picture] = Picture if row["kind"] == PICTURE else TrackData
+    return msgspec.json.decode(row["manifest"], type=kind)
 
 
 def _track_of(item: EventItem) -> str | None:
     data = item.event.data
+    if isinstance(data, SnapshotData):
+        return None if data.picture is None else data.snapshot
     return data.track if isinstance(data, PressData | TrackData | TrackLostData) else None
 
 
@@ -77,24 +86,30 @@ def _is_owner(batch: Batch, row: Row, item: EventItem | ChunkItem) -> bool:
     return False
 
 
-def _describe(batch: Batch, row: Row, item: EventItem, data: TrackData) -> bool:
+def _describe(batch: Batch, row: Row, item: EventItem, data: TrackData | SnapshotData) -> bool:
     """Enter a manifest; False where the track has one already (the first stays)."""
+    manifest = data.picture if isinstance(data, SnapshotData) else data
+    if manifest is None:
+        return False
     if row["manifest"] is not None:
-        if row["sha256"] != data.sha256:
-            reason = f"track {data.track} has a manifest of sha256 {row['sha256']} already; the first one stays"
+        if row["sha256"] != manifest.sha256:
+            reason = f"track {row['id']} has a manifest of sha256 {row['sha256']} already; the first one stays"
             batch.refuse(item.message, BadKind.CONFLICT, reason)
         return False
     row |= {
         "press": data.press,
-        "extends": data.extends,
-        "manifest": wire.encode(data).decode(),
-        "trigger": str(data.trigger),
+        "manifest": wire.encode(manifest).decode(),
         "partial": data.partial,
-        "bytes": data.bytes,
-        "sha256": data.sha256,
-        "chunks": len(data.chunk_sha256),
+        "bytes": manifest.bytes,
+        "sha256": manifest.sha256,
+        "chunks": len(manifest.chunk_sha256),
         **dated(data.stamp),
     }
+    row |= (
+        {"extends": data.extends, "trigger": str(data.trigger)}
+        if isinstance(data, TrackData)
+        else {"kind": PICTURE, "extends": None, "trigger": None}
+    )
     return True
 
 
@@ -122,7 +137,8 @@ def _judge_waiting_chunks(batch: Batch, described: Sequence[Row]) -> None:
             key = and_(t.chunk.c.track == chunk.track, t.chunk.c.n == chunk.n, t.chunk.c.sha256 == chunk.sha256)
             data = batch.connection.execute(select(t.chunk.c.data).where(key)).scalar_one()
             batch.connection.execute(delete(t.chunk).where(key))
-            topic = wire.chunk_topic(row["site"], row["box"], chunk.track, chunk.n)
+            name_topic = wire.picture_topic if row["kind"] == PICTURE else wire.chunk_topic
+            topic = name_topic(row["site"], row["box"], chunk.track, chunk.n)
             item = ChunkItem(incoming(topic, bytes(data)), row["site"], row["box"], chunk.track, chunk.n)
             _refuse_chunk(batch, manifest, item)
 
@@ -168,11 +184,11 @@ def _waiting_counts(batch: Batch, tracks: Sequence[str]) -> dict[str, int]:
     return counts
 
 
-def _fits(manifest: TrackData, n: int, digest: str) -> bool:
+def _fits(manifest: TrackData | Picture, n: int, digest: str) -> bool:
     return n < len(manifest.chunk_sha256) and manifest.chunk_sha256[n] == digest
 
 
-def _refuse_chunk(batch: Batch, manifest: TrackData, item: ChunkItem) -> None:
+def _refuse_chunk(batch: Batch, manifest: TrackData | Picture, item: ChunkItem) -> None:
     total = len(manifest.chunk_sha256)
     if item.n >= total:
         reason = f"chunk {item.n} does not exist: the manifest lists {total}, from 0"

@@ -244,4 +244,4 @@ def _presses() -> Select[Any]:
 def _tracks() -> Select[Any]:
     received = select(func.count(t.chunk.c.n.distinct())).where(t.chunk.c.track == t.track.c.id).scalar_subquery()
     columns = [column for column in t.track.c if column.name != "peaks"]
-    return select(*columns, received.label("chunks_received"))
+    return select(*columns, received.label("chunks_received")).where(t.track.c.kind == "sound")

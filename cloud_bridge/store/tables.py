@@ -114,6 +114,7 @@ press = Table(
     Column("rating", Integer),
     Column("employee", Text),
     Column("track", String(_ID)),
+    Column("snapshot", String(_ID)),
     Column("misuse", Boolean, nullable=False),
     Column("source", String(_NAME), nullable=False),
     Column("simulated", Boolean, nullable=False),
@@ -127,6 +128,7 @@ press = Table(
     Index(None, "trigger", "wall_ns", "id"),
     Index(None, "change"),
     Index(None, "track"),
+    Index(None, "snapshot"),
     Index(None, "boot_id"),
 )
 
@@ -135,6 +137,8 @@ track = Table(
     metadata,
     Column("id", String(_ID), primary_key=True),
     *_owner(),
+    # sound, or the picture of the snapshot of this id.
+    Column("kind", String(16), nullable=False, server_default="sound"),
     # expected: a press promised it. receiving: its manifest or sound is coming. lost: the box said it never comes.
     Column("state", String(16), nullable=False),
     Column("press", String(_ID)),

@@ -5,15 +5,17 @@ import random
 import pytest
 from bridge_box import WALL_NS, SimBox, shuffled_twice
 from bridge_rig import Rig, dump, take_together
+from sqlalchemy import select
 
 from cloud_bridge.blobs import open_blobs
 from cloud_bridge.store import queries
+from cloud_bridge.store import tables as t
 from cloud_bridge.store.engine import open_store
 from cloud_bridge.store.rows import PressFilter, TrackState
 
 
 def story(seed=7):
-    """Two boxes with everything that can happen; (messages, sounds by track)."""
+    """Two boxes with everything that can happen; (messages, sounds by track and pictures by snapshot)."""
     messages, sounds = [], {}
     for number, name in enumerate(("one", "two")):
         box = SimBox(seed + number, box=name)
@@ -25,6 +27,15 @@ def story(seed=7):
         messages += [box.press(track=track.id, misuse=True), box.press(employee="Anna", button="staff")]
         messages += [box.fault(synced=False), box.shift("Anna", synced=False), box.fault(active=False)]
         messages += [box.time_fix(uncertainty_ms=50), box.time_fix(uncertainty_ms=5)]
+        for synced in (False, True):
+            press, snapshot, stamp = box.new_id(), box.new_id(), box.stamp(synced=synced)
+            picture = box.jpeg() if synced else None
+            messages += [box.press(event_id=press, snapshot=snapshot, stamp=stamp)]
+            messages += box.snapshot(press, snapshot, stamp=stamp, picture=picture).messages
+            if picture:
+                sounds[snapshot] = picture
+        dropped = box.snapshot(box.new_id(), picture=box.jpeg())
+        messages += [dropped.event, *dropped.chunks[1:], box.lost(dropped.data.press, dropped.data.snapshot)]
         gone = box.new_id()
         press = box.new_id()
         messages += [box.press(track=gone, event_id=press, synced=False), box.lost(press, gone)]
@@ -68,8 +79,9 @@ def test_two_workers_at_once_give_the_same_database(store, undisturbed, tmp_path
     take_together(rigs, shuffled_twice(messages, seed), batch=random.Random(seed).choice([2, 5, 11]))
     assert dump(store) == undisturbed
     for track, sound in sounds.items():
-        row = queries.track(store, track)
-        assert blobs.read(row.blob, 0, 10**7) == sound
+        with store.read() as connection:
+            blob = connection.execute(select(t.track.c.blob).where(t.track.c.id == track)).scalar_one()
+        assert blobs.read(blob, 0, 10**7) == sound
 
 
 def test_everything_got_its_receipt_and_each_message_its_acknowledgement(store):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from PIL import Image
 
 from edge import wire
 
@@ -31,6 +32,20 @@ class Track:
     @property
     def messages(self) -> list[Message]:
         return [self.manifest, *self.chunks]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot: its data, its event, and the chunks of its picture, if it has one."""
+
+    data: wire.SnapshotData
+    event: Message
+    chunks: list[Message]
+    picture: bytes | None
+
+    @property
+    def messages(self) -> list[Message]:
+        return [self.event, *self.chunks]
 
 
 class SimBox:
@@ -135,6 +150,69 @@ class SimBox:
         first = self.press(track=track, event_id=press, stamp=stamp)
         made = self.track(press, track, stamp=stamp, **more)
         return [first, *made.messages], made
+
+    def snapshot(
+        self,
+        press: str,
+        snapshot: str | None = None,
+        *,
+        picture: bytes | None = None,
+        chunk_bytes: int = 600,
+        **more: Any,
+    ) -> Snapshot:
+        """A snapshot of a calm client; with `picture` (a JPEG of 64x48) in the mode that sends one."""
+        snapshot = snapshot or self.new_id()
+        parts = [picture[at : at + chunk_bytes] for at in range(0, len(picture), chunk_bytes)] if picture else []
+        stamp = more.pop("stamp", None) or self.stamp()
+        fields: dict[str, Any] = {
+            "snapshot": snapshot,
+            "press": press,
+            "stamp": stamp,
+            "before_s": 30,
+            "after_s": 5,
+            "privacy": "snapshot" if picture else "index",
+            "subject": "client",
+            "state": "face",
+            "reason": None,
+            "frame_mono_ns": stamp.mono_ns + 40_000_000,
+            "skew_ms": 40.0,
+            "probability": 0.25,
+            "strip": tuple(
+                wire.StripPoint(offset_s=offset_s, state=wire.FaceState.FACE, probability=0.25)
+                for offset_s in range(-30, 0)
+            ),
+            "face_share": 0.9,
+            "smiled": False,
+            "threshold": 0.5,
+            "index": wire.IndexData(since_ns=WALL_NS, n=1, smiled=0, percent=0.0, low_percent=0.0, high_percent=79.3),
+            "model": "smile-v1",
+            "model_sha256": "0" * 64,
+            "camera": "sim",
+            "simulated": True,
+            "partial": False,
+            "partial_reason": None,
+            "picture": None
+            if picture is None
+            else wire.Picture(
+                content_type="image/jpeg",
+                width_px=64,
+                height_px=48,
+                bytes=len(picture),
+                sha256=hashlib.sha256(picture).hexdigest(),
+                chunk_bytes=chunk_bytes,
+                chunk_sha256=tuple(hashlib.sha256(part).hexdigest() for part in parts),
+            ),
+        }
+        data = wire.SnapshotData(**(fields | more))
+        chunks = [(wire.picture_topic(self.site, self.box, snapshot, n), part) for n, part in enumerate(parts)]
+        return Snapshot(data, self.event(data), chunks, picture)
+
+    def jpeg(self, side: tuple[int, int] = (64, 48)) -> bytes:
+        """A picture of noise, another one each time."""
+        noise = np.random.default_rng(self.rng.getrandbits(32)).integers(0, 256, (side[1], side[0], 3), np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(noise).save(file, "JPEG")
+        return file.getvalue()
 
     def time_fix(self, *, uncertainty_ms: float = 5.0) -> Message:
         """This boot's clock, synchronised now."""

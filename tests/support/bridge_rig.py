@@ -22,6 +22,7 @@ from edge import wire
 _VOLATILE = {
     "event": {"received_ns"},
     "press": {"received_ns", "change"},
+    "snapshot": {"received_ns"},
     "track": {"completed_ns"},
     "box": {"status_ns", "health_ns"},
     "quarantine": {"id", "times", "first_ns", "last_ns", "reason"},
