@@ -18,6 +18,7 @@ from edge.config import Config, ConfigError, load
 from edge.config_append import append_button, require_free
 from edge.config_cli import config_group, config_option
 from edge.enrol.cli import enrol
+from edge.eye.cli import eye, models_group, smile
 from edge.field.cli import bundle, doctor, logs_command, status
 from edge.local_client import NoAnswer, ask_box
 from edge.outbox_types import OutboxError
@@ -65,7 +66,7 @@ def cli() -> None:
     """Earshot: the sound around a button press, from a service counter to the cloud."""
 
 
-for command in (config_group, doctor, status, logs_command, bundle, enrol):
+for command in (config_group, eye, smile, models_group, doctor, status, logs_command, bundle, enrol):
     cli.add_command(command)
 
 

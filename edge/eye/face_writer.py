@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-from edge.faces import CONTENT, KIND_POINT, PICTURE_BYTES_MAX, RECORD, FacePoint, FaceSource, pack
+from edge.faces import CONTENT, KIND_POINT, PICTURE_BYTES_MAX, RECORD, FacePoint, FaceSource, pack, unpack
 from ringbuffer.memory import RoomAt, room_at
 from ringbuffer.slot_ring import SlotRingWriter
 
@@ -33,6 +33,7 @@ class FaceWriter:
         )
         newest = self._ring.table.read(self._ring.newest_seq)
         self._last_ns = 0 if newest is None else newest.mono_ns
+        self.last_face = self._greatest_face()
 
     @property
     def last_ns(self) -> int:
@@ -55,6 +56,13 @@ class FaceWriter:
     def close(self) -> None:
         """Give the ring up; its file stays. Idempotent."""
         self._ring.close()
+
+    def _greatest_face(self) -> int:
+        """The greatest number of a face in the ring: numbers of a restarted eye go on after it. 0 for none."""
+        table = self._ring.table
+        newest = self._ring.newest_seq
+        slots = (table.read(seq) for seq in range(table.oldest_seq(newest), newest + 1))
+        return max((unpack(slot).point.face or 0 for slot in slots if slot is not None), default=0)
 
     def __enter__(self) -> Self:
         return self

@@ -18,12 +18,14 @@ from models.face_detector import Detection
 Detect = Callable[[NDArray[np.uint8], float], list[Detection]]
 """An RGB square and the least score → the faces in it, in units of the square."""
 
-# A face this sure is believed; one this likely is looked at again.
+# A face this sure on the average of several views is believed; one this likely in one view is looked at again; one that
+# was believed in the frame before is still there with this score in one view.
 BELIEVED = 0.5
 LIKELY = 0.2
-# Of the detector's square. Smaller ones have eyes too rough to align by.
-_GOOD_FACE = (0.16, 0.5)
-_FACE_OF_CLOSE_VIEW = 0.25
+STAYING = 0.35
+# How large a face is in views of its own, as a share of the view. What looks like a face at one size only is none.
+_CLOSE = 0.25
+_CLOSER_AND_WIDER = (0.3, 0.2, 0.34, 0.17)
 _SAME = 0.3
 # In a picture full of things that might be faces the surest are looked at.
 _LOOKS_MAX = 40
@@ -45,9 +47,9 @@ def wide_view(width: int, height: int) -> View:
     return View(whole.x - whole.side / 2, whole.y - whole.side / 2, 2 * whole.side)
 
 
-def close_view(face: Detection) -> View:
-    """A view in which `face` (in pixels) is as large as the detector wants it."""
-    side = max(max(face.width, face.height) / _FACE_OF_CLOSE_VIEW, 1.0)
+def close_view(face: Detection, share: float = _CLOSE) -> View:
+    """A view of which `face` (in pixels) takes so large a share of the width."""
+    side = max(max(face.width, face.height) / share, 1.0)
     return View(face.x + face.width / 2 - side / 2, face.y + face.height / 2 - side / 2, side)
 
 
@@ -64,27 +66,40 @@ def look(picture: Picture, view: View, detect: Detect, least_score: float) -> li
     return [_in_pixels(face, view) for face in detect(picture.square(view), least_score)]
 
 
-def look_close(picture: Picture, face: Detection, detect: Detect) -> Detection | None:
+def look_close(picture: Picture, face: Detection, detect: Detect, share: float = _CLOSE) -> Detection | None:
     """`face` again, from a view of its own; None where there is none, seen so."""
-    found = look(picture, close_view(face), detect, LIKELY)
+    found = look(picture, close_view(face, share), detect, LIKELY)
     same = [one for one in found if overlap(one, face) > _SAME]
     return max(same, key=lambda one: one.score, default=None)
 
 
-def is_good(face: Detection, view: View) -> bool:
-    """Whether `face` has the size at which the detector sees best."""
-    return _GOOD_FACE[0] <= face.width / view.side <= _GOOD_FACE[1]
+def confirmed(picture: Picture, face: Detection, detect: Detect) -> Detection | None:
+    """`face` as the mean of several views of it; None where they do not believe it together."""
+    first = look_close(picture, face, detect)
+    if first is None:
+        return None
+    views = [first]
+    missing = 0
+    for share in _CLOSER_AND_WIDER:
+        seen = look_close(picture, first, detect, share)
+        if seen is None:
+            missing += 1
+        else:
+            views.append(seen)
+        if missing > (1 - BELIEVED) * (1 + len(_CLOSER_AND_WIDER)):
+            return None
+    score = sum(view.score for view in views) / (1 + len(_CLOSER_AND_WIDER))
+    return _mean(views, score) if score >= BELIEVED else None
 
 
 def faces_in(picture: Picture, detect: Detect) -> list[Detection]:
-    """All faces of a still picture, in pixels, the largest first. It takes some ten looks and one more a face."""
+    """All faces of a still picture, in pixels, the largest first. It takes some thirty looks and five more a face."""
     width, height = picture.size
     views = [whole_view(width, height), wide_view(width, height)]
     views += [tile for parts in (2, 4, 8) for tile in tiles(width, height, parts)]
     likely = [face for view in views for face in look(picture, view, detect, LIKELY)]
-    seen = (look_close(picture, face, detect) for face in distinct(likely)[:_LOOKS_MAX])
-    believed = [face for face in seen if face is not None and face.score >= BELIEVED]
-    return sorted(distinct(believed), key=lambda face: -face.width * face.height)
+    seen = (confirmed(picture, face, detect) for face in distinct(likely)[:_LOOKS_MAX])
+    return sorted(distinct(face for face in seen if face is not None), key=lambda face: -face.width * face.height)
 
 
 def distinct(faces: Iterable[Detection]) -> list[Detection]:
@@ -101,6 +116,24 @@ def overlap(one: Detection, other: Detection) -> float:
     common = _common(one, other)
     union = one.width * one.height + other.width * other.height - common
     return common / union if union > 0 else 0.0
+
+
+def _mean(views: Sequence[Detection], score: float) -> Detection:
+    """One face of several, weighted by their scores."""
+    weights = [view.score for view in views]
+
+    def mean(value: Callable[[Detection], float]) -> float:
+        return float(np.average([value(view) for view in views], weights=weights))
+
+    points = np.average([view.points for view in views], axis=0, weights=weights).astype(np.float32)
+    return Detection(
+        score,
+        mean(lambda view: view.x),
+        mean(lambda view: view.y),
+        mean(lambda view: view.width),
+        mean(lambda view: view.height),
+        points,
+    )
 
 
 def _covers(one: Detection, other: Detection) -> bool:

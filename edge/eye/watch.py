@@ -1,7 +1,7 @@
 """What the eye sees in one frame after the other: the client's face and the probability that it smiles.
 
 Each frame takes one look at the client, where there is one, and every other frame one at the whole picture or at a part
-of it, for who else comes. So a frame costs two looks at most, but for faces that are seen for the first time.
+of it, for who else comes. So a frame costs two looks at most, and some more for faces that are not the client's.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Watch:
         client = self._tracks.client
         if client is not None:
             close = find.look_close(picture, client.face, self._detect)
-            if close is not None and close.score >= find.BELIEVED:
+            if close is not None and close.score >= find.STAYING:
                 faces.append(close)
         self._frames += 1
         if not faces or self._frames % _SEARCH_EVERY == 0:
@@ -69,9 +69,9 @@ class Watch:
         new = [face for face in new if not any(find.overlap(face, one) > 0 for one in known)]
         believed = []
         for face in sorted(new, key=lambda one: -one.width * one.height)[:_NEW_FACES_MAX]:
-            close = find.look_close(picture, face, self._detect)
-            if close is not None and close.score >= find.BELIEVED:
-                believed.append(close)
+            sure = find.confirmed(picture, face, self._detect)
+            if sure is not None:
+                believed.append(sure)
         return find.distinct(believed)
 
     def _next_view(self, picture: Picture) -> View:

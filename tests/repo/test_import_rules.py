@@ -25,7 +25,15 @@ THIRD_PARTY_ALLOWED = {"ringbuffer": {"numpy"}, "models": {"numpy", "ai_edge_lit
 TRAINING = ("models/train.py", "models/training/")
 TRAINING_ALLOWED = {"numpy", "PIL", "tensorflow", "torch", "ai_edge_litert"}
 # Where parts meet: the processes' composition roots and the commands that try one device out.
-COMPOSITION_ROOTS = {"edge/app.py", "edge/cli.py", "edge/ear.py", "edge/field/examination.py", "edge/learn.py"}
+COMPOSITION_ROOTS = {
+    "edge/app.py",
+    "edge/cli.py",
+    "edge/ear.py",
+    "edge/eye/run.py",
+    "edge/eye/smiles.py",
+    "edge/field/examination.py",
+    "edge/learn.py",
+}
 
 
 @dataclass(frozen=True)
