@@ -22,6 +22,7 @@ from edge.eye.cli import eye, models_group, smile
 from edge.field.cli import bundle, doctor, logs_command, status
 from edge.local_client import NoAnswer, ask_box
 from edge.outbox_types import OutboxError
+from edge.provision.cli import provision
 from ringbuffer.errors import RingError
 
 # The bridge is a package of its own, which the box neither needs nor knows; it is found by name when it is asked for.
@@ -66,7 +67,7 @@ def cli() -> None:
     """Earshot: the sound around a button press, from a service counter to the cloud."""
 
 
-for command in (config_group, eye, smile, models_group, doctor, status, logs_command, bundle, enrol):
+for command in (config_group, eye, smile, models_group, doctor, status, logs_command, bundle, enrol, provision):
     cli.add_command(command)
 
 
