@@ -98,7 +98,7 @@ def _shift_lines(
     one: Plan, shifts: Sequence[int], alarms: Sequence[Alarm], facts: Sequence[Fact], open_time: OpenTime
 ) -> Iterator[Line]:
     """A line for each known change: the first alarm that stands at it or comes after it, before the next change."""
-    for shift_ns, next_ns in zip(shifts, [*shifts[1:], None], strict=True):
+    for shift_ns, next_ns in zip(shifts, [*shifts, None][1:], strict=True):
         found = next(
             (
                 alarm

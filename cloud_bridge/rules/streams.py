@@ -13,7 +13,7 @@ from edge.wire import Trigger
 
 def counts(record: Record, rule: Rule) -> bool:
     """Whether a record is an event that the rule counts."""
-    if record.kind not in {str(trigger) for trigger in rule.events} or (record.misuse and not rule.misuse):
+    if record.kind not in rule.events or (record.misuse and not rule.misuse):
         return False
     if record.kind != Trigger.RATING:
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import floor, isfinite
+from math import floor
 
 from cloud_bridge.rules.errors import RuleError
 from cloud_bridge.rules.scores import BernoulliScores, PoissonScores
@@ -12,7 +12,8 @@ from cloud_bridge.rules.window_chance import window_run_length
 
 _STEP = 100
 """Thresholds are whole hundredths: what is shown is what is used."""
-_H_MAX = 30.0
+_RUN_LENGTH_MAX = 1e12
+"""Beyond it the chance of a call sinks into rounding."""
 _COUNT_MAX = 10_000
 
 
@@ -87,14 +88,12 @@ def solve_window(mean: float, run_length: float) -> Threshold:
 
 def _smallest(run_length_of: Callable[[float], float], wanted: float, one_event: float) -> float:
     """A run length never falls as h grows, so halving finds the first hundredth that is enough."""
-    if not (isfinite(wanted) and wanted > 0.0):
-        raise RuleError(f"a run length of {wanted} cannot be solved for; give one above 0")
+    if not 0.0 < wanted <= _RUN_LENGTH_MAX:
+        raise RuleError(f"a run length of {wanted:.3g} cannot be solved for; allow more false alarms")
     low = floor(one_event * _STEP) + 1
     high = 2 * low
     while run_length_of(high / _STEP) < wanted:
         low, high = high + 1, 2 * high
-        if high > _H_MAX * _STEP:
-            raise RuleError(f"a run length of {wanted:.3g} needs a threshold above {_H_MAX}; allow more false alarms")
     while low < high:
         middle = (low + high) // 2
         if run_length_of(middle / _STEP) < wanted:
