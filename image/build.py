@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edge.provision import sheet_text
 from image import base, environment, filesystems, tree
 from image.disk import Layout, assemble
 from image.recipe import SUITE, Profile
@@ -117,7 +118,9 @@ def boot_files(firmware: Path, root: Path, work: Path) -> list[tuple[Path, str]]
         stdout=subprocess.DEVNULL,
         env={"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": "0"},
     )
-    files = [(BOOT / "earshot.toml", "earshot.toml"), (script, "boot.scr")]
+    sheet = work / sheet_text.NAME
+    sheet.write_bytes(sheet_text.padded(sheet_text.blank()))
+    files = [(sheet, sheet_text.NAME), (script, "boot.scr")]
     files += [(BOOT / name, name) for name in ("config.txt", "extra.env")]
     blobs = next(path for path in firmware.glob("usr/lib/raspi-firmware") if path.is_dir())
     files += [(blobs / name, name) for name in _FIRMWARE]
