@@ -11,7 +11,7 @@ from drivers.gpio_line import open_input
 
 _NS = 1_000_000_000
 # These pin factories pass on the instant at which the kernel (or pigpio's daemon) saw the edge.
-_STAMPING_FACTORIES = {"LGPIOFactory", "PiGPIOFactory"}
+_STAMPING_FACTORIES = {"GpiodFactory", "LGPIOFactory", "PiGPIOFactory"}
 _STAMPED_UNCERTAINTY_NS = 200_000
 # The others stamp when their thread gets to run.
 _LATE_UNCERTAINTY_NS = 10_000_000

@@ -125,7 +125,7 @@ def imported_distributions(*paths: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 tops.add(node.module.partition(".")[0])
     third_party = tops - sys.stdlib_module_names - set(PACKAGES)
-    unknown = {top for top in third_party if top not in owners and top not in {"lgpio", "picamera2"}}
+    unknown = {top for top in third_party if top not in owners and top not in {"gpiod", "lgpio", "picamera2"}}
     assert unknown == set(), "imported but in no installed distribution"
     return {canonical(name) for top in third_party for name in owners.get(top, [top])}
 
