@@ -1,0 +1,1 @@
+"""Who may do what and where: one table, one question. No database, no page."""
