@@ -31,6 +31,11 @@ class Touch:
         """The middle of the two."""
         return (self.before_ns + self.after_ns) // 2
 
+    @property
+    def length_ms(self) -> float:
+        """How far the two are apart, in ms: no error smaller than this can be seen."""
+        return (self.after_ns - self.before_ns) / 1e6
+
     def off_ms(self, mono_ns: float) -> float:
         """How far `mono_ns` lies outside of the two, in ms; positive: later."""
         return (max(mono_ns - self.after_ns, 0) - max(self.before_ns - mono_ns, 0)) / 1e6

@@ -38,11 +38,13 @@ def test_a_gpio_press_brings_the_sound_of_its_moment_and_lights_the_lamp(counter
     lit_after_ms = (max(lamp.shone, key=lambda times: times[1] - times[0])[0] - touch.after_ns) / 1e6
     stamp_ms = touch.off_ms(press.stamp.mono_ns)
     say(f"{measured}; stamp off by {stamp_ms:+.3f} ms; bound {manifest.align_error_ms:.3f} ms")
+    say(f"the touch took {touch.length_ms:.3f} ms")
     say(f"the lamp shone for {lit_s:.2f} s")
     figure("error of a GPIO press's offset", measured.offset_ms, "ms")
     figure("error of a GPIO press's stamp", stamp_ms, "ms")
     figure("finger to lamp", lit_after_ms, "ms")
     check_whole(manifest, measured)
+    assert touch.length_ms <= GPIO_STAMP_MS_MAX
     assert abs(stamp_ms) <= GPIO_STAMP_MS_MAX
     assert (press.source, press.simulated, press.rating, press.misuse) == ("gpio", False, 1, False)
     assert 0.8 < lit_s < 1.5
