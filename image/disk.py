@@ -86,8 +86,8 @@ def partition_table(layout: Layout) -> bytes:
 def assemble(image: Path, layout: Layout, contents: dict[str, Path]) -> None:
     """Write the disk to `image`: table, boot counters, and each file of `contents` into the part of that name.
 
-    What is zero is left as a hole. A part without contents stays empty. Raises ValueError for a file that is not as long
-    as its part, or a name that no part has.
+    What is zero is left as a hole. A part without contents stays empty. Raises ValueError for a file that is not as
+    long as its part, or a name that no part has.
     """
     parts = {part.name: part for part in layout.parts}
     if unknown := contents.keys() - parts.keys():

@@ -40,8 +40,8 @@ def fat(path: Path, files: list[tuple[Path, str]], *, label: str, size_mib: int,
 def ext4(path: Path, folder: Path, *, label: str, size_mib: int, epoch_s: int, suite_root: Path | None = None) -> None:
     """An ext4 file system in `path` with everything below `folder`, owners and modes as they are there.
 
-    `suite_root` is an unpacked arm64 root whose mke2fs is taken, through qemu: this machine's may be too old to write the
-    same bytes twice, or to know what is asked. U-Boot reads the result, which rules out two of ext4's younger features.
+    `suite_root` is an unpacked arm64 root whose mke2fs is taken, through qemu: this machine's may be too old to write
+    the same bytes twice. U-Boot reads the result, which rules out two of ext4's younger features.
     Raises subprocess.CalledProcessError where the folder doesn't fit.
     """
     path.unlink(missing_ok=True)
@@ -57,7 +57,7 @@ def ext4(path: Path, folder: Path, *, label: str, size_mib: int, epoch_s: int, s
 
 
 def clamp_times(folder: Path, epoch_s: int) -> None:
-    """No file below `folder` is younger than `epoch_s`, and folders are exactly that old: links are made at any time."""
+    """No file below `folder` is younger than `epoch_s`, and folders are exactly that old."""
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
             path = Path(place, name)
@@ -80,8 +80,6 @@ def _environment(epoch_s: int) -> dict[str, str]:
         "TZ": "UTC",
         "SOURCE_DATE_EPOCH": str(epoch_s),
         "MTOOLS_SKIP_CHECK": "1",
-        # The same for the libraries of e2fsprogs before they knew SOURCE_DATE_EPOCH.
-        "E2FSPROGS_FAKE_TIME": str(epoch_s),
     }
 
 
