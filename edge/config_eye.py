@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 from edge.config_section import Section
 from edge.config_section import doc as _doc
 
+# A frame with its picture in the face ring.
+PICTURE_SLOT_BYTES = 41 * 1024
+_RING_BYTES_MAX = 200_000_000
 _Share = Annotated[float, _doc("", ge=0, le=1)]
 
 
@@ -45,7 +48,7 @@ class Eye(Section, frozen=True):
             " blur: the same, all faces but the client's made unrecognisable."
         ),
     ] = "index"
-    ring: Annotated[str, _doc("Path of the face ring; on a memory file system.")] = "/run/earshot/face.ring"
+    ring: Annotated[str, _doc("Path of the face ring; on a memory file system.")] = "/run/earshot-eye/face.ring"
     depth_s: Annotated[int, _doc("Seconds that the face ring holds.", ge=60, le=3600)] = 120
     stall_ms: Annotated[int, _doc("Milliseconds without a frame until the camera counts as stalled.", ge=500)] = 2000
 
@@ -56,6 +59,11 @@ def problems(eye: Eye) -> Iterator[str]:
         yield (
             f"eye: the region from {eye.region_left:g}, {eye.region_top:g} to {eye.region_right:g},"
             f" {eye.region_bottom:g} is empty; left must be below right and top below bottom"
+        )
+    if eye.privacy != "index" and (needed := eye.depth_s * eye.fps * 1.25 * PICTURE_SLOT_BYTES) > _RING_BYTES_MAX:
+        yield (
+            f"eye.depth_s = {eye.depth_s} at {eye.fps:g} frames a second needs {needed / 1e6:.0f} MB for pictures, more"
+            f" than {_RING_BYTES_MAX / 1e6:.0f} MB; make it shorter, or set eye.privacy = 'index'"
         )
     if eye.driver == "video" and not eye.file:
         yield "eye: driver 'video' needs 'file'"

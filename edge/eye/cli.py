@@ -14,6 +14,9 @@ from edge import logs
 from edge.config import load
 from edge.config_cli import config_option
 
+# Told apart from every other end by the unit, which then does not try again.
+NO_CAMERA = 77
+
 
 @click.command()
 @click.option(
@@ -23,7 +26,7 @@ from edge.config_cli import config_option
 @click.option("--port", type=int, default=8081, show_default=True, help="--show: port to listen on; 0 = any.")
 @config_option
 def eye(show: bool, host: str, port: int, path: Path) -> None:  # noqa: FBT001 - click passes flags so
-    """Run the eye: camera to face ring."""
+    """Run the eye: camera to face ring. Exit status 77: eye.enabled is false."""
     config = load(path)
     logs.set_up("eye", f"{config.box.site}/{config.box.name}")
     stop = threading.Event()
@@ -39,7 +42,8 @@ def eye(show: bool, host: str, port: int, path: Path) -> None:  # noqa: FBT001 -
         else:
             from edge.eye.run import run_eye  # noqa: PLC0415 - the libraries of pictures
 
-            run_eye(config, stop)
+            if not run_eye(config, stop):
+                sys.exit(NO_CAMERA)
     except WeightsAbsent as error:
         raise click.ClickException(str(error)) from error
 

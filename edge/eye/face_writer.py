@@ -17,7 +17,8 @@ _SPARE = 1.25
 class FaceWriter:
     """Makes or continues the ring at `path`; raises what `SlotRingWriter` does.
 
-    A ring of privacy mode `index` has no room for a picture: that none is kept there holds by its very size.
+    `last_face` is the greatest number of a face in it, 0 for none. A ring of privacy mode `index` has no room for a
+    picture: that none is kept there holds by its very size.
     """
 
     def __init__(self, path: Path | str, source: FaceSource, boot_id: str, *, room: RoomAt = room_at) -> None:

@@ -62,8 +62,8 @@ def run_eye(
     notify: Notify | None = None,
     clock_ns: Callable[[], int] = time.monotonic_ns,
     retry_s: float = RETRY_S,
-) -> None:
-    """Fill the ring of `config.eye.ring` until `stop` is set; returns at once where no camera is configured.
+) -> bool:
+    """Fill the ring of `config.eye.ring` until `stop` is set; False, at once, where no camera is configured.
 
     A camera that is absent, at the start or later, is tried every `retry_s`; the ring names its absence meanwhile.
     Raises `DriverError` when it can't do what is configured, `RingError` when there can't be a ring, `WeightsAbsent`
@@ -75,10 +75,11 @@ def run_eye(
     if not eye.enabled:
         _log.info("eye.enabled is false: this box has no camera")
         notify.ready("no camera is configured")
-        return
+        return False
     detect = make_detector(eye.detector)
     with FaceWriter(eye.ring, face_source(eye), boot_id()) as ring:
         watch = Watch(detect, smile_probability, ring.last_face)
         loop = Eye(eye, ring, watch, notify, clock_ns)
         loop.run(open_camera or camera_opener(eye, stop.wait), stop, retry_s)
         _log.info("%s", loop.counters)
+    return True

@@ -55,7 +55,9 @@ def systemd_version():
 
 
 def test_there_is_a_unit_for_each_process():
-    assert [unit.stem for unit in UNITS] == sorted(["earshot-box", "earshot-bridge", "earshot-ear", *ERRANDS])
+    assert [unit.stem for unit in UNITS] == sorted(
+        ["earshot-box", "earshot-bridge", "earshot-ear", "earshot-eye", *ERRANDS]
+    )
 
 
 @each_unit
@@ -119,6 +121,7 @@ def test_each_unit_has_a_user_of_its_own_in_the_groups_that_it_needs(tmp_path):
         assert unit.stem in users
         assert unit.stem in groups["earshot"][3].split(",")
     assert groups["audio"][3] == "earshot-ear"
+    assert groups["video"][3] == "earshot-eye"
     assert groups["input"][3] == "earshot-box"
     assert groups["gpio"][3] == "earshot-box"
     assert {fields[6] for name, fields in users.items() if name.startswith("earshot")} == {"/usr/sbin/nologin"}
@@ -146,6 +149,8 @@ def test_the_folders_of_the_units_are_those_of_the_configuration():
     box = decode({"box": {"site": "s", "name": "b"}}, "test").box
     ear, device = (settings(ROOT / f"systemd/earshot-{name}.service") for name in ("ear", "box"))
     assert str(Path(box.ring).parent) in ear["Service", "ReadWritePaths"]
+    eye = decode({"box": {"site": "s", "name": "b"}}, "test").eye
+    assert settings(ROOT / "systemd/earshot-eye.service")["Service", "ReadWritePaths"] == [str(Path(eye.ring).parent)]
     assert [f"/var/lib/{name}" for name in device["Service", "StateDirectory"]] == [box.data_dir]
     (folder,) = settings(ROOT / "systemd/earshot-bridge.service")["Service", "StateDirectory"]
     database = bridge_config.decode({}, "test").database.url
@@ -191,7 +196,7 @@ PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
 def test_the_ear_does_without_writable_code_which_its_unit_forbids(tmp_path):
     """The other two can't: libffi's closures need it, and the codec calls back."""
     forbidden = [unit.stem for unit in UNITS if settings(unit)["Service", "MemoryDenyWriteExecute"] == ["yes"]]
-    assert forbidden == ["earshot-ear"]
+    assert forbidden == ["earshot-ear", "earshot-eye"]
     config = tmp_path / "box.toml"
     config.write_text(
         f'[box]\nsite = "s"\nname = "b"\nring = "{tmp_path}/ring"\n'
