@@ -1,21 +1,54 @@
-"""`./run lab`: builds the machine if it has to, runs the device suite in it, says what came out."""
+"""`./run lab`: builds the machine if it has to, runs tests, power cuts or hours in it, says what came out."""
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from lab import accel, images, shell, suite
+from lab import accel, figures, hours, images, shell, suite
+from lab.cuts import run as cuts
 from lab.errors import LabError
+from lab.image import Image
 from lab.machine import Clock, Settings
 from lab.summary import Summary
 
 TIMEOUT_S = 3600.0
+# What a build machine has the time for beside the suite.
+CI_CUTS, CI_HOURS = 5, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for on the command line."""
+
+    paths: tuple[str, ...]
+    expression: str
+    clock: Literal["both", "virtual", "real"]
+    accel: Literal["auto", "kvm", "tcg"]
+    power_cuts: int
+    hours: float
+    seed: int | None
+    ci: bool
+    rebuild: bool
+    build_only: bool
+    shell: bool
+    keep: bool
+    write: bool
+    timeout: float
+
+    @property
+    def wants_suite(self) -> bool:
+        """Whether the device suite is to be run."""
+        return self.ci or not (self.power_cuts or self.hours or self.shell or self.build_only)
 
 
 @click.command()
@@ -24,56 +57,76 @@ TIMEOUT_S = 3600.0
 @click.option(
     "--clock", type=click.Choice(["both", "virtual", "real"]), default="both", help="Only tests of one clock."
 )
-@click.option("--accel", "wish", type=click.Choice(["auto", "kvm", "tcg"]), default="auto", help="How QEMU computes.")
+@click.option("--accel", type=click.Choice(["auto", "kvm", "tcg"]), default="auto", help="How QEMU computes.")
+@click.option("--power-cuts", default=0, help="Cut the power so many times, instead of the suite.")
+@click.option("--hours", default=0.0, help="Let the ear hear for so many hours of virtual time, instead of the suite.")
+@click.option("--seed", type=int, help="When the power is cut; printed, to be given again.")
+@click.option("--ci", is_flag=True, help=f"The suite, {CI_CUTS} power cuts and {CI_HOURS} hours.")
 @click.option("--rebuild", is_flag=True, help="Build image and snapshots anew, with today's Debian packages.")
 @click.option("--build-only", is_flag=True, help="Build what is missing and stop.")
-@click.option("--shell", "wants_shell", is_flag=True, help="A root shell in the guest, with the project installed.")
+@click.option("--shell", is_flag=True, help="A root shell in the guest, with the project installed.")
 @click.option("--keep", is_flag=True, help="Keep the jobs' folders: output, JUnit, console, what tests left in /job.")
-@click.option("--timeout", "timeout_s", default=TIMEOUT_S, help="Seconds for the tests of one clock.")
-def main(
-    paths: tuple[str, ...],
-    expression: str,
-    clock: Literal["both", "virtual", "real"],
-    wish: Literal["auto", "kvm", "tcg"],
-    *,
-    rebuild: bool,
-    build_only: bool,
-    wants_shell: bool,
-    keep: bool,
-    timeout_s: float,
-) -> None:
+@click.option("--write", is_flag=True, help="Renew the figures in docs/BENCHMARKS.md.")
+@click.option("--timeout", default=TIMEOUT_S, help="Seconds for the tests of one clock, or for the hours.")
+def main(**given: object) -> None:
     """Run the device suite (or PATHS of it, below lab/device) on a virtual machine with real kernel devices."""
+    options = Options(**given)  # type: ignore[arg-type] # click has checked them
     summary = Summary()
     try:
-        image, build_s = images.current(rebuild=rebuild)
-        summary.built(image, build_s)
-        by = accel.probe() if wish == "auto" else wish
-        clocks: list[Clock] = ["virtual", "real"] if clock == "both" else [clock]
-        settings = [Settings(image, "tcg" if each == "virtual" else by, each) for each in clocks]
-        kept = []
-        for each in settings:
-            folder, seconds = suite.snapshot_for(each, rebuild=rebuild)
-            summary.snapshot(each, seconds)
-            kept.append(folder)
-        if build_only:
-            return
-        if wants_shell:
-            shell.run(settings[-1])
-            return
-        selection = suite.Selection(paths or ("lab/device",), expression)
-        for each, folder in zip(settings, kept, strict=True):
-            work = Path(tempfile.mkdtemp(prefix=f"earshot-lab-{each.clock}-"))
-            try:
-                summary.outcome(suite.run(each, folder, work, selection, timeout_s))
-            finally:
-                if keep:
-                    click.echo(f"lab: kept {work}", err=True)
-                else:
-                    shutil.rmtree(work, ignore_errors=True)
+        _run(options, summary)
+        if options.write:
+            figures.write(summary.figures)
     except LabError as error:
         click.echo(f"lab: {error}", err=True)
         sys.exit(2)
-    sys.exit(summary.conclude())
+    sys.exit(0 if options.build_only or options.shell else summary.conclude())
+
+
+def _run(options: Options, summary: Summary) -> None:
+    image, build_s = images.current(rebuild=options.rebuild)
+    summary.built(image, build_s)
+    by = accel.probe() if options.accel == "auto" else options.accel
+    if options.build_only:
+        for clock in ("virtual", "real"):
+            _machine(image, by, clock, options, summary)
+    if options.shell:
+        shell.run(Settings(image, by, "real"))
+    if options.wants_suite:
+        selection = suite.Selection(options.paths or ("lab/device",), options.expression)
+        clocks: tuple[Clock, ...] = ("virtual", "real") if options.clock == "both" else (options.clock,)
+        for clock in clocks:
+            settings, kept = _machine(image, by, clock, options, summary)
+            with _folder(f"suite-{clock}", options) as folder:
+                summary.suite(suite.run(settings, kept, folder, selection, options.timeout))
+    if number := options.power_cuts or (CI_CUTS if options.ci else 0):
+        settings, kept = _machine(image, by, "real", options, summary)
+        seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
+        with _folder("cuts", options) as folder:
+            summary.cuts(cuts.run(settings, kept, folder, number, seed))
+    if length := options.hours or (CI_HOURS if options.ci else 0):
+        settings, kept = _machine(image, by, "virtual", options, summary)
+        with _folder("hours", options) as folder:
+            summary.hours(hours.run(settings, kept, folder, length, options.timeout))
+
+
+def _machine(image: Image, by: accel.Accel, clock: Clock, options: Options, summary: Summary) -> tuple[Settings, Path]:
+    settings = Settings(image, "tcg" if clock == "virtual" else by, clock)
+    anew = options.rebuild and clock not in summary.snapshots
+    kept, seconds = suite.snapshot_for(settings, rebuild=anew)
+    summary.snapshot(settings, seconds)
+    return settings, kept
+
+
+@contextmanager
+def _folder(name: str, options: Options) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix=f"earshot-lab-{name}-"))
+    try:
+        yield folder
+    finally:
+        if options.keep:
+            click.echo(f"lab: kept {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

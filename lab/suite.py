@@ -11,6 +11,11 @@ from lab import job, project, recipe, snapshot, store
 from lab.errors import LabError
 from lab.machine import Clock, Settings
 
+# How every job begins. Only `lab` is taken from the checkout; all else is what is installed.
+INSTALL = (
+    "set -e\n/project/lab/guest/install >/job/install.log 2>&1 || { cat /job/install.log; exit 99; }\n"
+    "mkdir -p /run/lab && ln -sfn /project/lab /run/lab/lab && export PYTHONPATH=/run/lab\n"
+)
 # pytest's status for "no test was selected".
 NO_TESTS = 5
 _MARKS: dict[Clock, str] = {"virtual": "not real_clock", "real": "real_clock"}
@@ -66,13 +71,7 @@ def command(clock: Clock, selection: Selection) -> str:
     pytest += ["--rootdir=/project", "--config-file=/project/pyproject.toml", "--junit-xml=/job/junit.xml"]
     pytest += ["-m", _MARKS[clock], *(["-k", selection.expression] if selection.expression else [])]
     pytest += [f"/project/{path}" for path in selection.paths]
-    return (
-        "set -e\n/project/lab/guest/install >/job/install.log 2>&1 || { cat /job/install.log; exit 99; }\n"
-        "mkdir -p /run/lab && ln -sfn /project/lab /run/lab/lab && export PYTHONPATH=/run/lab\n"
-        # Plugins that nothing here uses take ten seconds to load.
-        "export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1\n"
-        f"{shlex.join(pytest)}\n"
-    )
+    return f"{INSTALL}export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1\n{shlex.join(pytest)}\n"
 
 
 def snapshot_for(settings: Settings, *, rebuild: bool = False) -> tuple[Path, float]:
