@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("demo", "test", "check", "bench", "torture", "setup", "lock")
+COMMANDS = ("demo", "test", "check", "bench", "torture", "lab", "image", "setup", "lock")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
