@@ -135,9 +135,9 @@ def _box_toml(sheet: Sheet, name: str, around: Surroundings) -> str:
     except ConfigError as error:
         raise SheetError("settings", detail=str(error).removeprefix("box.toml: ")) from error
     if (config.box.site, config.box.name) != (box.site, name):
-        raise SheetError("value", key="settings.box", detail="site and name stand in [box]")
+        raise SheetError("value", key="settings.box", form="names_in_box")
     if config.box.data_dir != f"/{DATA_DIR}":
-        raise SheetError("value", key="settings.box.data_dir", detail="what is to survive has one place on this box")
+        raise SheetError("value", key="settings.box.data_dir", form="data_dir")
     head = "# Made of earshot.toml on the boot partition. It is made anew when that file is changed.\n"
     return head + toml_of(tree)
 
@@ -232,7 +232,7 @@ def _section(path: tuple[str, ...], value: Any) -> str:
     if isinstance(value, dict):
         keys = _keys(value)
         return (f"\n[{name}]\n{keys}" if keys else "") + _nested(path, value)
-    raise SheetError("value", key="settings." + ".".join(path), detail="it is no section")
+    raise SheetError("value", key="settings." + ".".join(path), form="type_object")
 
 
 def _keys(tree: Mapping[str, Any]) -> str:

@@ -44,6 +44,8 @@ class SheetError(ValueError):
         if self.line is not None:
             where = words["where"]["line"].format(line=self.line)
         values = {"key": self.key or "", **self.values}
+        if form := self.values.get("form"):
+            values["form"] = words["form"][form]
         return f"{where}{entry['found'].format_map(values)} {entry['remedy'].format_map(values)}".strip()
 
 
@@ -52,7 +54,7 @@ def line_of(text: str, key: str) -> int | None:
 
     A reader's help, not a parser: keys in inline tables or in several parts are not found.
     """
-    parts = key.split(".")
+    parts = re.sub(r"(\.\d+)+$", "", key).split(".")
     table, name = [part for part in parts[:-1] if not part.isdigit()], parts[-1]
     wanted = next((int(part) for part in parts if part.isdigit()), None)
     current: list[str] = []

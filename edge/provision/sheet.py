@@ -21,6 +21,7 @@ SECRETS: Final = ("wifi.psk", "bridge.code", "broker.password", "web.token")
 """What is taken off the card once the box has it; `MASK` in its place means: as the box has it."""
 
 _NO_CONTROL = r"^[^\x00-\x1f\x7f]*$(?!\n)"
+Line = Annotated[str, Meta(pattern=_NO_CONTROL, max_length=200)]
 Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.:_-]{0,252})$(?!\n)")]
 Address = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f.:]+/[0-9]{1,3}$(?!\n)")]
 Ip = Annotated[str, Meta(pattern=r"^[0-9A-Fa-f.:]+$(?!\n)")]
@@ -50,7 +51,7 @@ class BrokerPart(Section, frozen=True):
     host: Annotated[Host, doc("Broker's host name or address.")]
     port: Annotated[int, doc("Broker's TCP port.", ge=1, le=65535)] = 8883
     tls: Annotated[bool, doc("Use TLS.")] = True
-    user: Annotated[str | None, doc("User name; left out: <site>/<name>.", pattern=_NO_CONTROL, max_length=200)] = None
+    user: Annotated[Line | None, doc("User name; left out: <site>/<name>.")] = None
     password: Annotated[str, doc("Password.", pattern=_NO_CONTROL, max_length=1000)] = ""
     ca: Annotated[str, doc("PEM of the broker's authorities; left out: the system's.")] = ""
 
@@ -192,8 +193,35 @@ def _problem_of(message: str, text: str) -> SheetError:
         return SheetError("unknown", key=key, line=line_of(text, key))
     if missing := re.search(r"missing required field `(.*)`", detail):
         key = f"{key}.{missing[1]}".lstrip(".")
-        return SheetError("missing", key=key)
-    return SheetError("value", key=key, line=line_of(text, key), detail=detail)
+        return SheetError("missing", key=key, line=line_of(text, key))
+    return SheetError("value", key=key, line=line_of(text, key), form=_form_of(detail, key))
+
+
+def _form_of(detail: str, key: str) -> str:
+    """Which words of the catalogue say what is expected: of the key where it has its own, else of its type."""
+    names = [part for part in key.split(".") if not part.isdigit()]
+    if names and names[-1] in _OWN_FORMS:
+        return names[-1]
+    kind = re.match(r"Expected `(\w+)", detail)
+    return f"type_{kind[1]}" if kind and kind[1] in {"str", "int", "bool", "array", "object"} else "other"
+
+
+_OWN_FORMS: Final = {
+    "address",
+    "country",
+    "dns",
+    "gateway",
+    "host",
+    "interface",
+    "keys",
+    "language",
+    "name",
+    "site",
+    "ssid",
+    "time_zone",
+    "trigger",
+    "url",
+}
 
 
 def _problems(sheet: Sheet) -> Iterator[SheetError]:
@@ -202,24 +230,22 @@ def _problems(sheet: Sheet) -> Iterator[SheetError]:
     if sheet.bridge is not None and sheet.bridge.code != MASK:
         try:
             parse_code(sheet.bridge.code)
-        except WireError as error:
-            yield SheetError("value", key="bridge.code", detail=str(error))
+        except WireError:
+            yield SheetError("value", key="bridge.code", form="code")
     if sheet.wifi is not None and sheet.wifi.psk not in ("", MASK) and not _is_psk(sheet.wifi.psk):
-        detail = "8 to 63 printable ASCII characters, or 64 hexadecimal digits"
-        yield SheetError("value", key="wifi.psk", detail=detail)
+        yield SheetError("value", key="wifi.psk", form="psk")
     if sheet.network is not None and sheet.network.interface == "wifi" and sheet.wifi is None:
         yield SheetError("missing", key="wifi.ssid")
     for at, button in enumerate(sheet.buttons):
         if (button.device is None) != (button.key is None):
             yield SheetError("missing", key=f"buttons.{at}.{'key' if button.key is None else 'device'}")
         if button.line is not None and button.device is not None:
-            yield SheetError("value", key=f"buttons.{at}.line", detail="a button has a line or a device, not both")
+            yield SheetError("value", key=f"buttons.{at}.line", form="line_or_device")
     for section, name in (("uplink", "password"), ("web", "token")):
         if isinstance(part := sheet.settings.get(section), dict) and name in part:
-            detail = "secrets are taken off the card only from [broker] password and [web] token"
-            yield SheetError("value", key=f"settings.{section}.{name}", detail=detail)
+            yield SheetError("value", key=f"settings.{section}.{name}", form="secret_elsewhere")
     if sheet.web is not None and sheet.web.token != MASK and len(sheet.web.token) < 12:
-        yield SheetError("value", key="web.token", detail="at least 12 characters")
+        yield SheetError("value", key="web.token", form="token")
 
 
 def _is_psk(psk: str) -> bool:
