@@ -27,23 +27,23 @@ class Figure:
     unit: str
 
 
-def write(figures: Sequence[Figure], page: Path = PAGE) -> None:
-    """Renew in `page` the areas that `figures` belong to."""
-    page.write_text(merged(page.read_text("utf-8"), figures, _when()), "utf-8")
+def write(figures: Sequence[Figure], page: Path = PAGE, marks: tuple[str, str] = (BEGIN, END)) -> None:
+    """Renew in `page`, between `marks`, the areas that `figures` belong to."""
+    page.write_text(merged(page.read_text("utf-8"), figures, _when(), marks), "utf-8")
 
 
-def merged(text: str, figures: Sequence[Figure], when: str) -> str:
+def merged(text: str, figures: Sequence[Figure], when: str, marks: tuple[str, str] = (BEGIN, END)) -> str:
     """`text` with the rows of the areas of `figures` replaced; raises `LabError` when it has no place for them."""
-    before, begin, rest = text.partition(BEGIN)
-    old, end, after = rest.partition(END)
+    before, begin, rest = text.partition(marks[0])
+    old, end, after = rest.partition(marks[1])
     if not begin or not end:
-        raise LabError(f"docs/BENCHMARKS.md has no '{BEGIN}' … '{END}' to write the figures between")
+        raise LabError(f"docs/BENCHMARKS.md has no '{marks[0]}' … '{marks[1]}' to write the figures between")
     areas = {figure.area for figure in figures}
     kept = [line for line in old.splitlines() if line.startswith("| ") and line not in _HEAD]
     kept = [line for line in kept if line.split("|")[1].strip() not in areas]
     new = [f"| {f.area} | {f.name} | {_number(f.value)} | {f.unit} | {when} |" for f in figures]
     rows = "\n".join([*_HEAD, *sorted(kept + new, key=lambda line: line.split("|")[1])])
-    return f"{before}{BEGIN}\n{rows}\n{END}{after}"
+    return f"{before}{begin}\n{rows}\n{end}{after}"
 
 
 def _number(value: float) -> str:
