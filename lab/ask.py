@@ -33,8 +33,7 @@ class Asked:
         """Do what `request` says; raises `LabError` for what is not known or what QEMU refuses."""
         match request:
             case {"do": "plug", "id": str(name), "kind": "storage", "image": str(image)}:
-                path = self._job / Path(image).relative_to("/job")
-                block = {"driver": "file", "filename": str(path)}
+                block = {"driver": "file", "filename": str(self._file(image))}
                 self._qmp("blockdev-add", driver="raw", node_name=f"{name}-disk", file=block)
                 self._qmp(
                     "device_add", driver="usb-storage", id=name, drive=f"{name}-disk", bus="xhci.0",
@@ -52,6 +51,12 @@ class Asked:
                 self._qmp("input-send-event", events=[event])
             case _:
                 raise LabError(f"the host does not know the request {request}; lab/ask.py lists what it does")
+
+    def _file(self, image: str) -> Path:
+        path = Path(image)
+        if ".." in path.parts or not path.is_relative_to("/job"):
+            raise LabError(f"the image of a stick has to be a file below /job, not {image}")
+        return self._job / path.relative_to("/job")
 
     def _serve(self) -> None:
         with self._socket, self._socket.makefile("rwb") as lines:
