@@ -18,6 +18,7 @@ from cloud_bridge.blobs import BlobError
 from cloud_bridge.config import Config, ConfigError, load
 from cloud_bridge.enrol.cli import ca, code, revoke
 from cloud_bridge.store import migrate, users
+from cloud_bridge.updates.cli import update_group
 from edge import wire
 
 _config = click.option(
@@ -146,6 +147,7 @@ On the box, in /etc/earshot/box.toml:
 
 bridge.add_command(ca)
 bridge.add_command(code)
+bridge.add_command(update_group)
 box.add_command(revoke)
 
 

@@ -34,6 +34,7 @@ from cloud_bridge.mqtt import BrokerLink
 from cloud_bridge.sdnotify import WATCHDOG_PERIOD_S, notify
 from cloud_bridge.store import migrate, tallies
 from cloud_bridge.store.engine import Store, open_store
+from cloud_bridge.updates.sender import PERIOD_S, send_offers
 from cloud_bridge.web.app import create_app
 from cloud_bridge.web.settings import WebSettings
 
@@ -118,7 +119,8 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
         ),
         fault=parts.fault,
     )
-    jobs = Jobs(store, make_tasks(store), f"{socket.gethostname()}:{os.getpid()}", wait=giving_up.wait)
+    tasks = (*make_tasks(store), Task("updates", PERIOD_S, lambda now_ns: send_offers(store, link.publish, now_ns)))
+    jobs = Jobs(store, tasks, f"{socket.gethostname()}:{os.getpid()}", wait=giving_up.wait)
     thread = _start("ingest", lambda: worker.run(messages), parts.died)
     background = _start("jobs", jobs.run, parts.died)
     link.start()

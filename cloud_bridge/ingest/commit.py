@@ -19,6 +19,7 @@ from cloud_bridge.ingest.batch import PENDING_CHANGE, Batch, Limits, Outcome, pa
 from cloud_bridge.ingest.parse import Bad, ChunkItem, EventItem, HealthItem, Item, StatusItem
 from cloud_bridge.store import tables as t
 from cloud_bridge.store.engine import Store
+from cloud_bridge.updates import reports
 
 
 def commit(store: Store, items: Sequence[Item], now_ns: int, limits: Limits, fault: FaultPoint = no_fault) -> Outcome:
@@ -33,6 +34,7 @@ def commit(store: Store, items: Sequence[Item], now_ns: int, limits: Limits, fau
         clocks = events.lock_clocks(batch, fresh)
         snapshots.write(batch, fresh)
         tracks.write(batch, fresh, [item for item in items if isinstance(item, ChunkItem)])
+        reports.write(batch, fresh)
         events.repair_times(batch, clocks)
         numbering.write(batch, fresh)
         quarantine.write(batch)

@@ -5,3 +5,4 @@ from cloud_bridge.store import tables_enrol as tables_enrol
 from cloud_bridge.store import tables_org as tables_org
 from cloud_bridge.store import tables_snapshot as tables_snapshot
 from cloud_bridge.store import tables_tally as tables_tally
+from cloud_bridge.store import tables_update as tables_update

@@ -47,6 +47,7 @@ class BoxView(Struct, frozen=True, kw_only=True):
     gaps: tuple[SeriesGaps, ...]
     devices: tuple[Device, ...]
     faults: tuple[str, ...]
+    update: str
 
 
 class QuarantineView(Struct, frozen=True, kw_only=True):
@@ -64,8 +65,13 @@ class QuarantineView(Struct, frozen=True, kw_only=True):
     payload: str
 
 
-def box_view(t: Translator, row: BoxRow, gaps: Iterable[SeqGap], faults: Iterable[FaultRow]) -> BoxView:
-    """A box in words; `gaps` are its missing numbers, `faults` its latest reports, newest first."""
+def box_view(
+    t: Translator, row: BoxRow, gaps: Iterable[SeqGap], faults: Iterable[FaultRow], update: str = ""
+) -> BoxView:
+    """A box in words; `gaps` are its missing numbers, `faults` its latest reports, newest first.
+
+    `update` says in words how its last update gets on.
+    """
     unknown = t("common.not_known")
     health = row.health
     seen_ns = max(row.health_ns or 0, row.status_ns or 0)
@@ -89,6 +95,7 @@ def box_view(t: Translator, row: BoxRow, gaps: Iterable[SeqGap], faults: Iterabl
         gaps=_gap_views(gaps),
         devices=tuple(Device(name, present) for name, present in sorted((health.devices if health else {}).items())),
         faults=_active_faults(t, health.faults if health else (), faults),
+        update=update,
     )
 
 

@@ -12,7 +12,7 @@ from litestar.response import Template
 from cloud_bridge.web.i18n import LANGUAGES
 from cloud_bridge.web.visitor import AnyRequest, services_of, translator_of, visitor_of
 
-Section = Literal["presses", "boxes", "quarantine", "enrol", "account", ""]
+Section = Literal["presses", "boxes", "quarantine", "enrol", "updates", "account", ""]
 
 
 def make_environment() -> Environment:

@@ -56,7 +56,7 @@ def violations(page: Page):
     return found["violations"]
 
 
-@pytest.mark.parametrize("path", ["/presses", "/boxes", "/quarantine", "/enrol", "/account", "/nothing"])
+@pytest.mark.parametrize("path", ["/presses", "/boxes", "/quarantine", "/enrol", "/updates", "/account", "/nothing"])
 def test_a_page_can_be_used_by_everybody(page, press, path):
     page.goto(path)
     for summary in page.locator("summary").all():

@@ -18,7 +18,7 @@ CATALOGUES = {language: load_catalogue(language) for language in LANGUAGES}
 AT_NS = int(datetime(2026, 11, 2, 9, 5, 7, tzinfo=UTC).timestamp()) * 10**9
 # Keys that are put together from a name at run time, by their fixed beginning.
 BUILT = {"trigger.", "state.", "source.", "gap.", "month.", "language.", "nav.", "error.title_", "error.text_", "unit."}
-BUILT |= {"enrol.state_", "enrol.code_"}
+BUILT |= {"enrol.state_", "enrol.code_", "updates.state_"}
 
 
 def speaker(language, zone_name="UTC"):
@@ -118,7 +118,7 @@ def test_every_page_speaks_the_language_throughout(client, world: World, languag
     world.box("riga", "counter-1", online=False, events_waiting=3, tracks_waiting=1, bytes_waiting=1)
     world.message("nonsense", b"\xff")
     client.headers["accept-language"] = language
-    for path in ("/presses", f"/presses/{press}", "/boxes", "/quarantine", "/enrol", "/account", "/nowhere"):
+    for path in ("/presses", f"/presses/{press}", "/boxes", "/quarantine", "/enrol", "/updates", "/account", "/nowhere"):
         page = client.get(path).text
         assert f'<html lang="{language}">' in page
         text = re.sub(r"<[^>]*>", " ", page)

@@ -11,6 +11,7 @@ from edge import wire
 PUBLIC_PATHS = {"/login", "/language", "/healthz", "/metrics", "/static/{file_path}", "/static/{file_path:path}"}
 # What a box says here it proves by itself.
 PUBLIC_PATHS |= {"/api/enrol", "/api/enrol/renew"}
+PUBLIC_PATHS |= {"/updates/{offer}/{token}/bundle.raucb"}
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
 
 

@@ -1,0 +1,1 @@
+"""Software updates of boxes: releases, offers, and how the boxes get on with them."""
