@@ -64,8 +64,10 @@ def _hooks(profile: Profile) -> list[str]:
         f'--customize-hook=cd "$1/var/tmp" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get --quiet=2 download {fetched}',
         '--customize-hook=for deb in "$1"/var/tmp/*.deb; do dpkg-deb -x "$deb" "$EARSHOT_BOOT"; rm "$deb"; done',
         # Tools in there that were needed to make it and that a root which is only read has no use for.
-        '--customize-hook=rm -rf "$1"/var/log/apt "$1"/var/log/*.log '
-        '"$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old',
+        (
+            '--customize-hook=rm -rf "$1"/var/log/apt "$1"/var/log/*.log '
+            '"$1"/var/cache/debconf/*-old "$1"/var/lib/dpkg/*-old'
+        ),
         '--customize-hook=rm -f "$1/etc/machine-id" "$1/var/lib/dbus/machine-id" "$1"/etc/ssh/ssh_host_*',
     ]
 

@@ -96,11 +96,17 @@ def sheet(of: World, keyboard: str = KEYBOARD) -> str:
 
 def put_sheet(image: Path, text: str) -> None:
     """Write earshot.toml onto the boot partition of an image file."""
-    file = image.parent / "earshot.toml"
-    file.write_bytes(sheet_text.padded(text))
+    _put(image, sheet_text.NAME, sheet_text.padded(text))
+
+
+def put_extra(image: Path, arguments: str) -> None:
+    """Give the kernel `arguments` at each start of an image file."""
+    _put(image, "extra.env", f"extra={arguments}\n".encode())
+
+
+def _put(image: Path, name: str, content: bytes) -> None:
     place = f"{image}@@{Layout().parts[0].start_bytes}"
-    subprocess.run(["mcopy", "-o", "-i", place, str(file), "::earshot.toml"], check=True)
-    file.unlink()
+    subprocess.run(["mcopy", "-o", "-i", place, "-", f"::{name}"], check=True, input=content)
 
 
 def run(image: Path, folder: Path, *, idle_s: float) -> dict[str, Any]:
@@ -169,7 +175,7 @@ def press(machine: BoxMachine, of: World) -> dict[str, Any]:
     return {
         "press_source": str(journey.data.source),
         "press_simulated": journey.data.simulated,
-        "track_bytes": track.size_bytes,
+        "track_bytes": track.bytes,
         "press_to_receipt_s": ((journey.track_receipt_ns or 0) - journey.event_ns) / 1e9,
         "align_error_ms": track.align_error_ms,
     }
