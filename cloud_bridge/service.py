@@ -5,16 +5,18 @@ A part whose thread dies ends the process with an error; the supervisor starts i
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import queue
 import secrets
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -24,6 +26,7 @@ from cloud_bridge.blobs import Blobs, open_blobs
 from cloud_bridge.commands import CommandLink
 from cloud_bridge.config import Config, ConfigError, secret_text
 from cloud_bridge.enrol.enrolment import open_enrolment
+from cloud_bridge.heartbeat import Heartbeat
 from cloud_bridge.ingest.assemble import Assembler
 from cloud_bridge.ingest.batch import Limits
 from cloud_bridge.ingest.parse import Incoming
@@ -58,6 +61,7 @@ class _Parts:
     metrics: Metrics
     fault: faultpoint.FaultPoint
     died: Callable[[str], None]
+    hearts: list[Heartbeat] = field(default_factory=list)
 
 
 def open_configured_store(config: Config) -> Store:
@@ -88,13 +92,28 @@ def run(config: Config, *, ingest: bool = True, web: bool = True, stop: threadin
         if web:
             stack.enter_context(_web(config, parts))
         notify("READY=1\nSTATUS=ingest and pages" if ingest and web else "READY=1")
-        # A part that ends ends the process, so what the watchdog adds is a process that stands still as a whole.
-        while not ending.wait(WATCHDOG_PERIOD_S):
-            notify("WATCHDOG=1")
+        _feed_watchdog(ending, parts)
         notify("STOPPING=1")
         log.info("stopping")
     if dead:
         raise PartDied(f"ended by itself: {', '.join(dead)}; see the log above")
+
+
+def _feed_watchdog(ending: threading.Event, parts: _Parts) -> None:
+    """Until the end: say that the process is alive while every loop goes round; one that stands still ends it.
+
+    A part that ends has ended the process already. Under a supervisor without a watchdog this is the watchdog.
+    """
+    while not ending.wait(WATCHDOG_PERIOD_S):
+        stalled = [heart for heart in parts.hearts if heart.is_stalled]
+        if not stalled:
+            notify("WATCHDOG=1")
+            continue
+        for heart in stalled:
+            log.critical("%s has stood still for %.0f s; where every thread is follows", heart.name, heart.silent_s)
+            parts.died(f"{heart.name} (stands still)")
+        if sys.__stderr__ is not None:
+            faulthandler.dump_traceback(sys.__stderr__)
 
 
 @contextmanager
@@ -104,6 +123,7 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
     giving_up = threading.Event()
     limits = Limits(quarantine_rows=settings.quarantine_rows, orphan_chunks=settings.orphan_chunks)
     link = BrokerLink(config.broker, settings.receive_maximum, messages, metrics, lambda: parts.died("mqtt"))
+    heart = Heartbeat("ingest")
     worker = Worker(
         store,
         Assembler(store, parts.blobs, limits, parts.fault),
@@ -118,9 +138,11 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
             retry_max_s=settings.retry_max_ms / 1000,
         ),
         fault=parts.fault,
+        beat=heart.beat,
     )
     tasks = (*make_tasks(store), Task("updates", PERIOD_S, lambda now_ns: send_offers(store, link.publish, now_ns)))
     jobs = Jobs(store, tasks, f"{socket.gethostname()}:{os.getpid()}", wait=giving_up.wait)
+    parts.hearts.append(heart)
     thread = _start("ingest", lambda: worker.run(messages), parts.died)
     background = _start("jobs", jobs.run, parts.died)
     link.start()

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from cloud_bridge import receipts
 from cloud_bridge.blobs import BlobError
 from cloud_bridge.faultpoint import FaultPoint, no_fault
+from cloud_bridge.heartbeat import IDLE_S
 from cloud_bridge.ingest.assemble import Assembler, find_ready
 from cloud_bridge.ingest.batch import Limits, Outcome, Owned
 from cloud_bridge.ingest.commit import commit
@@ -57,8 +58,15 @@ class Stopped(Exception):
     """The process is to end while something could not be finished; nothing of it was acknowledged."""
 
 
+def _unwatched() -> None:
+    """Nobody listens to the worker's pulse."""
+
+
 class Worker:
-    """Takes batches in. `wait(seconds)` returns True when the process is to end; clocks and waits are passed in."""
+    """Takes batches in. `wait(seconds)` returns True when the process is to end; clocks and waits are passed in.
+
+    `beat` is called at least every few seconds while the worker works or waits for work.
+    """
 
     def __init__(
         self,
@@ -71,6 +79,7 @@ class Worker:
         limits: Limits | None = None,
         pace: Pace | None = None,
         fault: FaultPoint = no_fault,
+        beat: Callable[[], None] = _unwatched,
         now_ns: Callable[[], int] = time.time_ns,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -82,6 +91,7 @@ class Worker:
         self._limits = limits or Limits()
         self._pace = pace or Pace()
         self._fault = fault
+        self._beat = beat
         self._now_ns = now_ns
         self._monotonic_s = monotonic_s
         # In the order in which they are tried; a track that the blob store refuses goes behind all others.
@@ -144,7 +154,8 @@ class Worker:
         self._metrics.waiting_tracks.set(len(self._unfinished))
 
     def _collect(self, messages: queue.Queue[Incoming | None]) -> list[Incoming] | None:
-        """The next messages; empty when it is time to look at unfinished tracks; None at the end."""
+        """The next messages; empty when it is time to look at unfinished tracks, or to beat; None at the end."""
+        self._beat()
         if self._ending:
             return None
         try:
@@ -167,10 +178,10 @@ class Worker:
             batch.append(message)
         return batch
 
-    def _patience_s(self) -> float | None:
+    def _patience_s(self) -> float:
         if not self._unfinished:
-            return None
-        return max(0.0, self._blob_retry_s - self._monotonic_s())
+            return IDLE_S
+        return min(IDLE_S, max(0.0, self._blob_retry_s - self._monotonic_s()))
 
     def _find_unfinished(self) -> None:
         self._unfinished |= dict.fromkeys(sorted(find_ready(self._store)))
@@ -205,6 +216,7 @@ class Worker:
     def _until_committed(self, action: Callable[[], T]) -> T:
         failures = 0
         while True:
+            self._beat()
             try:
                 result = action()
             except SQLAlchemyError as error:
