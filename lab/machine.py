@@ -37,6 +37,7 @@ class Settings:
     clock: Clock = "real"
     memory_mb: int = 1536
     processors: int = 2
+    kernel_arguments: str = ""
 
     def __post_init__(self) -> None:
         if self.clock == "virtual" and self.accel == "kvm":
@@ -54,7 +55,8 @@ class Settings:
         command += ["-cpu", "host" if kvm else "Nehalem", "-m", str(self.memory_mb), "-smp", str(processors)]
         if self.clock == "virtual":
             command += ["-icount", "shift=1,sleep=off,align=off", "-rtc", "clock=vm"]
-        command += ["-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append", _KERNEL_ARGUMENTS]
+        kernel_arguments = f"{_KERNEL_ARGUMENTS} {self.kernel_arguments}".strip()
+        command += ["-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd), "-append", kernel_arguments]
         command += ["-device", "virtio-rng-pci", "-device", "vmgenid,guid=auto", "-device", "qemu-xhci,id=xhci"]
         return [*command, "-device", "i6300esb", "-watchdog-action", "reset", "-no-reboot"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 from litestar import Router, get
@@ -10,8 +10,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
-from cloud_bridge.store import queries
+from cloud_bridge.store import queries, snapshots
 from cloud_bridge.store.rows import BoxRow, Instant, PressRow, SeqGap, TrackRow
+from cloud_bridge.store.snapshots import BoxIndex
 from cloud_bridge.web.audio import describe_audio, send_audio
 from cloud_bridge.web.press_view import cursor_text, is_dated, state_of
 from cloud_bridge.web.presses import (
@@ -23,8 +24,18 @@ from cloud_bridge.web.presses import (
     parse_cursor,
     parse_filter,
 )
+from cloud_bridge.web.snapshots import (
+    ApiSnapshot,
+    api_snapshot,
+    get_snapshot,
+    list_qualifications,
+    qualify_snapshot,
+    send_picture,
+)
+from cloud_bridge.web.times import iso_time
 from cloud_bridge.web.visitor import AnyRequest, services_of
 from edge.wire import Health, TrackData
+from edge.wire.smile_index import Publishing, publishing
 
 
 class ApiPress(Struct, frozen=True, kw_only=True):
@@ -76,16 +87,29 @@ class ApiTrack(Struct, frozen=True, kw_only=True):
 
 
 class ApiPressDetail(Struct, frozen=True, kw_only=True):
-    """A press with its tracks, its own first."""
+    """A press with its tracks, its own first, and its snapshot, null where it has none (yet)."""
 
     press: ApiPress
     tracks: list[ApiTrack]
+    snapshot: ApiSnapshot | None
 
 
 class ApiPeaks(Struct, frozen=True):
     """The waveform: `values` holds minimum and maximum by turns, -128 to 127, evenly spread over the track."""
 
     values: list[int]
+
+
+class ApiSmileIndex(Struct, frozen=True, kw_only=True):
+    """The Smile-Index of the latest day with a snapshot, from `since` on; hidden (nulls) while `n` is below 10."""
+
+    since: datetime | None
+    simulated: bool
+    n: int
+    percent: float | None
+    low_percent: float | None
+    high_percent: float | None
+    publishing: str
 
 
 class ApiBox(Struct, frozen=True, kw_only=True):
@@ -101,17 +125,8 @@ class ApiBox(Struct, frozen=True, kw_only=True):
     presses: int
     last_press: datetime | None
     missing: int
+    smile_index: ApiSmileIndex | None
     missing_ranges: list[SeqGap] | UnsetType = UNSET
-
-
-def iso_time(wall_ns: int | None) -> datetime | None:
-    """UTC time of Unix nanoseconds; None outside the calendar."""
-    if wall_ns is None:
-        return None
-    try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_ns // 1000)
-    except OverflowError:
-        return None
 
 
 @get("/presses", sync_to_thread=True, operation_id="listPresses")
@@ -132,11 +147,17 @@ def list_presses(
 
 @get("/presses/{press_id:str}", sync_to_thread=True, operation_id="getPress")
 def get_press(request: AnyRequest, press_id: FromPath[str]) -> ApiPressDetail:
-    """One press and its tracks."""
-    detail = queries.press(services_of(request).store, known_id(press_id))
+    """One press with its tracks and its snapshot."""
+    store = services_of(request).store
+    detail = queries.press(store, known_id(press_id))
     if detail is None:
         raise NotFoundException("there is no such press")
-    return ApiPressDetail(press=_press(detail.press), tracks=[_track(row) for row in detail.tracks])
+    found = snapshots.of_press(store, press_id)
+    return ApiPressDetail(
+        press=_press(detail.press),
+        tracks=[_track(row) for row in detail.tracks],
+        snapshot=None if found is None else api_snapshot(found),
+    )
 
 
 @get("/tracks/{track_id:str}", sync_to_thread=True, operation_id="getTrack")
@@ -160,7 +181,10 @@ def get_peaks(request: AnyRequest, track_id: FromPath[str]) -> ApiPeaks:
 @get("/boxes", sync_to_thread=True, operation_id="listBoxes")
 def list_boxes(request: AnyRequest) -> list[ApiBox]:
     """All boxes."""
-    return [_box(row) for row in queries.boxes(services_of(request).store)]
+    store = services_of(request).store
+    rows = queries.boxes(store)
+    indices = snapshots.box_indices(store, [(row.site, row.name) for row in rows])
+    return [_box(row, indices.get((row.site, row.name))) for row in rows]
 
 
 @get("/boxes/{site:str}/{box:str}", sync_to_thread=True, operation_id="getBox")
@@ -170,12 +194,15 @@ def get_box(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> Api
     row = next((row for row in queries.boxes(store) if (row.site, row.name) == (site, box)), None)
     if row is None:
         raise NotFoundException("there is no such box")
-    return _box(row, list(queries.missing_seq(store, site, box)))
+    index = snapshots.box_indices(store, [(site, box)]).get((site, box))
+    return _box(row, index, list(queries.missing_seq(store, site, box)))
 
 
 def make_api() -> Router:
     """All of it under its version's path."""
-    handlers = [list_presses, get_press, get_track, get_peaks, send_audio, describe_audio, list_boxes, get_box]
+    sound = [get_track, get_peaks, send_audio, describe_audio]
+    pictures = [get_snapshot, send_picture, qualify_snapshot, list_qualifications]
+    handlers = [list_presses, get_press, *sound, *pictures, list_boxes, get_box]
     return Router("/api/v1", route_handlers=handlers)
 
 
@@ -221,7 +248,22 @@ def _track(row: TrackRow) -> ApiTrack:
     )
 
 
-def _box(row: BoxRow, gaps: list[SeqGap] | UnsetType = UNSET) -> ApiBox:
+def _smile_index(index: BoxIndex) -> ApiSmileIndex:
+    figures = index.figures
+    shown = publishing(figures.n)
+    hidden = shown is Publishing.HIDDEN
+    return ApiSmileIndex(
+        since=iso_time(index.since_ns),
+        simulated=index.simulated,
+        n=figures.n,
+        percent=None if hidden else figures.percent,
+        low_percent=None if hidden else figures.low_percent,
+        high_percent=None if hidden else figures.high_percent,
+        publishing=str(shown),
+    )
+
+
+def _box(row: BoxRow, index: BoxIndex | None, gaps: list[SeqGap] | UnsetType = UNSET) -> ApiBox:
     return ApiBox(
         site=row.site,
         box=row.name,
@@ -233,5 +275,6 @@ def _box(row: BoxRow, gaps: list[SeqGap] | UnsetType = UNSET) -> ApiBox:
         presses=row.presses,
         last_press=iso_time(row.last_press_ns),
         missing=row.missing,
+        smile_index=None if index is None else _smile_index(index),
         missing_ranges=gaps,
     )

@@ -11,13 +11,14 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Template
 from markupsafe import escape
 
-from cloud_bridge.store import queries
+from cloud_bridge.store import queries, snapshots
 from cloud_bridge.updates.offers import last_offers
 from cloud_bridge.web import audit
 from cloud_bridge.web.box_view import box_view, quarantine_view
 from cloud_bridge.web.html import page
 from cloud_bridge.web.i18n import Translator
 from cloud_bridge.web.settings import CommandsUnavailable, Services
+from cloud_bridge.web.snapshot_view import box_index_text
 from cloud_bridge.web.updates_page import state_text
 from cloud_bridge.web.visitor import AnyRequest, services_of, translator_of
 from edge.wire import Identify
@@ -62,6 +63,8 @@ def _boxes_page(request: AnyRequest, answer: dict[str, str] | None) -> Template:
     store = services_of(request).store
     translator = translator_of(request)
     views = []
+    found = snapshots.box_indices(store, queries.box_names(store))
+    indices = {f"{site}/{box}": box_index_text(translator, index) for (site, box), index in found.items()}
     updates = last_offers(store)
     for row in queries.boxes(store):
         gaps = queries.missing_seq(store, row.site, row.name) if row.missing else ()
@@ -69,7 +72,7 @@ def _boxes_page(request: AnyRequest, answer: dict[str, str] | None) -> Template:
         offer = updates.get((row.site, row.name))
         update = f"{offer.version}: {state_text(translator, offer)}" if offer else ""
         views.append(box_view(translator, row, gaps, faults, update))
-    return page(request, "boxes.html", "boxes", boxes=views, answer=answer)
+    return page(request, "boxes.html", "boxes", boxes=views, answer=answer, indices=indices)
 
 
 def _send_identify(services: Services, t: Translator, site: FromPath[str], box: FromPath[str]) -> str:

@@ -11,11 +11,12 @@ from litestar.exceptions import NotFoundException, ValidationException
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
-from cloud_bridge.store import queries
+from cloud_bridge.store import queries, snapshots
 from cloud_bridge.store.rows import Cursor, PressFilter, TrackState
 from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
 from cloud_bridge.web.press_view import cursor_text, press_view, track_view
+from cloud_bridge.web.snapshot_view import snapshot_view
 from cloud_bridge.web.visitor import AnyRequest, services_of, translator_of
 from edge.wire import NAME_PATTERN, Trigger
 
@@ -119,7 +120,9 @@ def show_press(request: AnyRequest, press_id: FromPath[str]) -> Template:
     translator = translator_of(request)
     own = next((track for track in detail.tracks if track.id == detail.press.track), None)
     shared_with = own.press if own and own.press not in {None, press_id} else None
-    waits = detail.press.track is not None and (own is None or own.state in {TrackState.EXPECTED, TrackState.RECEIVING})
+    unfinished = {TrackState.EXPECTED, TrackState.RECEIVING}
+    waits = detail.press.track is not None and (own is None or own.state in unfinished)
+    found = snapshots.of_press(services.store, press_id)
     audit.record(services, request, "press.view", press_id, unless_within_s=services.settings.listen_again_s)
     return page(
         request,
@@ -128,5 +131,7 @@ def show_press(request: AnyRequest, press_id: FromPath[str]) -> Template:
         press=press_view(translator, detail.press),
         tracks=[track_view(translator, track) for track in detail.tracks],
         shared_with=shared_with,
+        snapshot=None if found is None else snapshot_view(translator, found),
+        scores=snapshots.SCORES,
         waiting_url="/presses/live?" + urlencode({"press": press_id, "after": last}) if waits else None,
     )

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -92,7 +92,9 @@ class Boot:
         self._messages: queue.Queue[dict[str, Any]] = queue.Queue()
         self.begin = time.monotonic()
         self._work = Path("/tmp") / f"earshot-lab-{folder.name[-8:]}"  # noqa: S108 - a socket's path has to be short
-        self.machine = Machine(settings, self._work, logged_disk(self._overlay, self.log), extra=list(_NETWORK))
+        # The journal is lost with the power; what it says stays on the console.
+        talking = replace(settings, kernel_arguments="systemd.journald.forward_to_console=1")
+        self.machine = Machine(talking, self._work, logged_disk(self._overlay, self.log), extra=list(_NETWORK))
         self._port = self.machine.port(WITNESS)
         self._reader = threading.Thread(target=self._read, name="witness", daemon=True)
         self._reader.start()

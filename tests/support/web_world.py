@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import numpy as np
 import soundfile
+from PIL import Image
 
 from cloud_bridge.blobs import Blobs, open_blobs
 from cloud_bridge.enrol.authority import Authority, make_authority
@@ -200,6 +201,76 @@ class World:
             assembled = Assembler(self.store, self.blobs, Limits()).assemble(track, time.time_ns())
             assert assembled.completed
         return data
+
+    def snapshot(
+        self,
+        press: str,
+        site: str = "riga",
+        box: str = "counter-1",
+        *,
+        snapshot: str | None = None,
+        picture: bool = False,
+        chunks: int | None = None,
+        **more: Any,
+    ) -> str:
+        """A snapshot has arrived, with its `picture` or its first `chunks`; its id."""
+        snapshot = snapshot or self.new_id()
+        file = io.BytesIO()
+        rows = np.linspace(0, 255, 340).astype(np.uint8)[:, None]
+        Image.fromarray(np.broadcast_to(rows, (340, 480)).copy()).save(file, "JPEG", quality=95)
+        data = file.getvalue()
+        pieces = [data[at : at + 4000] for at in range(0, len(data), 4000)]
+        strip = tuple(
+            wire.StripPoint(
+                offset_s=offset_s,
+                state="no_data" if offset_s < -28 else "no_face" if offset_s < -25 else "face",
+                probability=None if offset_s < -25 else 0.9 if offset_s >= -5 else 0.2,
+            )
+            for offset_s in range(-30, 0)
+        )
+        values: dict[str, Any] = {
+            "snapshot": snapshot,
+            "press": press,
+            "stamp": self.stamp(),
+            "before_s": 30,
+            "after_s": 5,
+            "privacy": "snapshot" if picture else "index",
+            "subject": "client",
+            "state": "face",
+            "reason": None,
+            "frame_mono_ns": 10**14,
+            "skew_ms": -43.0,
+            "probability": 0.87,
+            "strip": strip,
+            "face_share": 0.83,
+            "smiled": True,
+            "threshold": 0.5,
+            "index": wire.IndexData(since_ns=0, n=24, smiled=16, percent=66.67, low_percent=46.7, high_percent=82.0),
+            "model": "smile-v1",
+            "model_sha256": "0" * 64,
+            "camera": "camera",
+            "simulated": False,
+            "partial": False,
+            "partial_reason": None,
+            "picture": wire.Picture(
+                content_type="image/jpeg",
+                width_px=480,
+                height_px=340,
+                bytes=len(data),
+                sha256=wire.sha256(data),
+                chunk_bytes=4000,
+                chunk_sha256=tuple(wire.sha256(piece) for piece in pieces),
+            )
+            if picture
+            else None,
+        } | more
+        self.event(site, box, wire.SnapshotData(**values))
+        if picture:
+            for n, piece in enumerate(pieces[:chunks]):
+                self.message(wire.picture_topic(site, box, snapshot, n), piece)
+            if chunks is None:
+                assert Assembler(self.store, self.blobs, Limits()).assemble(snapshot, time.time_ns()).completed
+        return snapshot
 
     def box(self, site: str, name: str, *, online: bool = True, **more: Any) -> None:
         """Status and health of a box."""

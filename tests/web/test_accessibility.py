@@ -26,6 +26,7 @@ def press(browser_world):
     gaps = (wire.GapSpan(offset_frames=16_000 * 3, frames=24_000, reason="overrun"),)
     press, track = browser_world.press(employee="Anna", rating=2, misuse=True, synced=False, simulated=True)
     browser_world.sound(press, track, gaps=gaps, partial=True, partial_reason="crash")
+    browser_world.snapshot(press, picture=True, partial=True, partial_reason="seen only until +1.0 s from the press")
     browser_world.press(track=False)
     browser_world.box("riga", "counter-2", online=False, ear=None, devices={"red": False}, faults=("ear_lost",))
     browser_world.message("earshot/1/riga/counter-1/event", b'{"not": "an event"}')

@@ -94,6 +94,10 @@ def test_the_description_names_every_path(client):
         "/api/v1/tracks/{track_id}",
         "/api/v1/tracks/{track_id}/peaks",
         "/api/v1/tracks/{track_id}/audio",
+        "/api/v1/snapshots/{snapshot_id}",
+        "/api/v1/snapshots/{snapshot_id}/picture",
+        "/api/v1/snapshots/{snapshot_id}/qualification",
+        "/api/v1/snapshots/{snapshot_id}/qualifications",
         "/api/v1/boxes",
         "/api/v1/boxes/{site}/{box}",
     }
