@@ -20,10 +20,20 @@ from image import base, keys
 from image.build import sha256, source_epoch_s
 
 COMPATIBLE = "earshot-pi"
+# Of zstd. A bundle is made once and downloaded by every box.
+_LEVEL = 19
 _RELEASE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){1,3}")
 
 
-def make(slot: Path, release: str, signing: keys.SigningKeys, out: Path, *, compatible: str = COMPATIBLE) -> Path:
+def make(
+    slot: Path,
+    release: str,
+    signing: keys.SigningKeys,
+    out: Path,
+    *,
+    compatible: str = COMPATIBLE,
+    level: int = _LEVEL,
+) -> Path:
     """Sign `slot` (an ext4 file) as `release` into the file `out`.
 
     The same input gives the same content but for the signature. Raises ValueError for a release that boxes could not
@@ -41,7 +51,7 @@ def make(slot: Path, release: str, signing: keys.SigningKeys, out: Path, *, comp
             "[bundle]\nformat=verity\n\n[image.rootfs]\nfilename=rootfs.ext4\n"
         )
         made = Path(folder) / "bundle.raucb"
-        squash = f"-comp zstd -Xcompression-level 15 -mkfs-time {epoch_s} -all-time {epoch_s} -all-root -no-xattrs"
+        squash = f"-comp zstd -Xcompression-level {level} -mkfs-time {epoch_s} -all-time {epoch_s} -all-root -no-xattrs"
         options = [f"--cert={signing.certificate}", f"--key={signing.key}", f"--mksquashfs-args={squash}"]
         _run(["rauc", "bundle", _as_boxes_do(Path(folder), signing.keyring), *options, str(content), str(made)])
         made.replace(out)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from image import bundle, keys
+from image import bundle, keys, update_test
 
 if shutil.which("rauc") is None:
     pytest.skip("bundles are made and judged by rauc", allow_module_level=True)
@@ -66,3 +66,32 @@ def test_a_release_that_boxes_could_not_compare_is_not_made(slot, signing, tmp_p
     for release in ("", "1", "v1.2", "1.2-rc1", "1.2.3.4.5", "1.2\n"):
         with pytest.raises(ValueError, match="numbers and dots"):
             bundle.make(slot, release, signing, tmp_path / "b.raucb")
+
+
+def test_a_slot_is_broken_for_the_trial_without_a_mount(tmp_path):
+    """What `./run image --update-test` tries: the same file system, sound, with one thing changed."""
+    tree = tmp_path / "root"
+    for folder in ("usr/lib/systemd", "etc/systemd/system", "opt/earshot/bin"):
+        (tree / folder).mkdir(parents=True)
+    (tree / "usr/lib/os-release").write_text('NAME="Debian"\nIMAGE_VERSION="0.1"\nIMAGE_ID=earshot\n')
+    (tree / "usr/lib/systemd/systemd").write_bytes(b"x" * 9000)
+    (tree / "opt/earshot/bin/earshot").write_text("#!/opt/earshot/bin/python\n")
+    slot = tmp_path / "slot.ext4"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tree, slot, "16M"], check=True)
+
+    def content(image, path):
+        command = ["debugfs", "-R", f"cat {path}", image]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    good = update_test.variant(slot, tmp_path / "good.ext4", "9.1")
+    assert content(good, "/usr/lib/os-release") == 'NAME="Debian"\nIMAGE_ID=earshot\nIMAGE_VERSION="9.1"\n'
+    assert len(content(good, "/usr/lib/systemd/systemd")) == 9000
+    dead = update_test.variant(slot, tmp_path / "dead.ext4", "9.2", update_test.FAULTS["no init"])
+    assert content(dead, "/usr/lib/systemd/systemd") == ""
+    assert "EARSHOT_TRIAL_S=90" in content(dead, "/etc/systemd/system/earshot-trial.service.d/test.conf")
+    crash = update_test.variant(slot, tmp_path / "crash.ext4", "9.3", update_test.FAULTS["the box's program crashes"])
+    assert content(crash, "/opt/earshot/bin/earshot") == "#!/bin/sh\nexit 1\n"
+    said = subprocess.run(
+        ["debugfs", "-R", "stat /opt/earshot/bin/earshot", crash], capture_output=True, text=True, check=True
+    )
+    assert "Mode:  0755" in said.stdout
