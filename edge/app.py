@@ -28,6 +28,7 @@ from edge.commands import Commands, Reach
 from edge.config import ButtonConfig, Config, ConfigError, LampConfig, masked, track_s_max
 from edge.cutter import Cutter
 from edge.enrol.identity import uplink_in_force
+from edge.eyewatch import EyeWatch
 from edge.faces import FaceReader
 from edge.faultpoint import FaultPoint, from_environment
 from edge.faults import FaultBook
@@ -135,6 +136,8 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
     faults = FaultBook(outbox, clock)
     ringwatch = RingWatch(ring_path, config.ear.stall_ms, outbox, faults, clock)
     parts.callback(ringwatch.close)
+    eyewatch = EyeWatch(config.eye, faults, clock)
+    parts.callback(eyewatch.close)
     lamps = Lamps({lamp.name: Lamp(make_indicator(lamp), lamp.button) for lamp in config.lamps})
     parts.callback(lamps.close)
     journal = Journal(data_dir / "journal", config.box.place, fault=fault)
@@ -237,11 +240,13 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         lamps=lamps,
         faults=faults,
         ringwatch=ringwatch,
+        eyewatch=eyewatch,
         time_repair=TimeRepair(outbox, clock, repair),
         health=HealthReport(
             clock=clock,
             outbox=outbox,
             ringwatch=ringwatch,
+            eyewatch=eyewatch,
             faults=faults,
             link=link,
             devices=devices,

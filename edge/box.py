@@ -14,6 +14,7 @@ from edge.clock import Clock, stamp
 from edge.config import Config
 from edge.contacts import Contacts
 from edge.cutter import CutterDied, CutterFact, PreRollSaved, TrackFailed, TrackFinished
+from edge.eyewatch import EyeWatch
 from edge.faults import FaultBook
 from edge.health import HealthReport
 from edge.lamps import Lamps
@@ -57,6 +58,7 @@ class Box:
         lamps: Lamps,
         faults: FaultBook,
         ringwatch: RingWatch,
+        eyewatch: EyeWatch,
         time_repair: TimeRepair,
         health: HealthReport,
         devices: dict[str, bool],
@@ -71,6 +73,7 @@ class Box:
         self._lamps = lamps
         self._faults = faults
         self._ringwatch = ringwatch
+        self._eyewatch = eyewatch
         self._time_repair = time_repair
         self._health = health
         self._devices = devices
@@ -134,6 +137,7 @@ class Box:
             self._when_room(self._tell_boot, now_ns)
             self._when_room(self._time_repair.tick, now_ns)
             self._when_room(lambda: self._ringwatch.tick(now_ns), now_ns)
+            self._when_room(lambda: self._eyewatch.tick(now_ns), now_ns)
             self._when_room(lambda: self._updater.tick(now_ns), now_ns)
             full = not self._outbox.has_ballast
             self._faults.set("disk_full", "outbox", active=full, detail=_FULL if full else "there is room again")

@@ -56,7 +56,6 @@ class NoDataReason(StrEnum):
     DISCONNECT = "disconnect"
     STALLED = "stalled"
     COVERED = "covered"
-    STARTING = "starting"
 
 
 STATES = tuple(FaceState)

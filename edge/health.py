@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge.clock import Clock, stamp
+from edge.eyewatch import EyeWatch
 from edge.faults import FaultBook
 from edge.link import Link
 from edge.outbox import Outbox
@@ -31,6 +32,7 @@ class HealthReport:
         clock: Clock,
         outbox: Outbox,
         ringwatch: RingWatch,
+        eyewatch: EyeWatch,
         faults: FaultBook,
         link: Link,
         devices: Mapping[str, bool],
@@ -40,6 +42,7 @@ class HealthReport:
         self._clock = clock
         self._outbox = outbox
         self._ringwatch = ringwatch
+        self._eyewatch = eyewatch
         self._faults = faults
         self._link = link
         self._devices = devices
@@ -66,4 +69,5 @@ class HealthReport:
             rss_bytes=rss_bytes(),
             devices=dict(self._devices),
             faults=tuple(faults),
+            eye=self._eyewatch.health(now_ns),
         )

@@ -47,6 +47,20 @@ class EarHealth(Strict, frozen=True):
     rms_dbfs: float | None
 
 
+class EyeHealth(Strict, frozen=True):
+    """What the eye does. `state` is that of the newest point: face, no_face or no_data, which `reason` explains."""
+
+    camera: Text
+    simulated: bool
+    subject: Text
+    privacy: Text
+    running: bool
+    stalled_ms: Count
+    state: Text
+    reason: Text | None
+    faces: Count
+
+
 class Health(Strict, frozen=True):
     """Retained on `…/health`, every `health_period_s`."""
 
@@ -62,6 +76,7 @@ class Health(Strict, frozen=True):
     rss_bytes: Count
     devices: dict[str, bool]
     faults: tuple[Text, ...]
+    eye: EyeHealth | None = None
 
 
 class Received(Strict, frozen=True):
