@@ -31,7 +31,6 @@ MAY = {
         "read input device",
         "read gpio chip",
         "read own credential",
-        "read the box's credential",
         "write outbox folder",
         "write own temporary folder",
         "make internet socket",
