@@ -37,6 +37,12 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option(
     "--boot-test", "wants_boot_test", is_flag=True, help="Boot it in QEMU: provisioning, press, receipt, figures."
 )
+@click.option(
+    "--update-test",
+    "wants_update_test",
+    is_flag=True,
+    help="Update it in QEMU: good, broken, cut off.",
+)
 @click.option("--power-cuts", type=int, default=0, help="Cut the power at N moments of the first boot instead.")
 @click.option("--image", "given", type=_FILE, help="Try this image instead of building one.")
 @click.option("--idle-minutes", type=float, default=10.0, show_default=True, help="How long idle writing is measured.")
@@ -53,15 +59,20 @@ def main(
     *,
     twice: bool,
     wants_boot_test: bool,
+    wants_update_test: bool,
     write: bool,
 ) -> None:
-    """Build a flashable image out of Debian packages; with --boot-test or --power-cuts try it out in QEMU."""
+    """Build a flashable image out of Debian packages; with --boot-test, --update-test or --power-cuts try it."""
     try:
         image = given or _build(profile, out, version, sources_file, keyring, twice=twice)
         if power_cuts:
             from image import power_cut_test  # noqa: PLC0415
 
             click.echo(json.dumps(power_cut_test.run(image, out / "power-cuts", power_cuts), indent=1))
+        if wants_update_test:
+            from image import update_test  # noqa: PLC0415
+
+            update_test.main(image, out / "update-test", write=write)
         if wants_boot_test:
             figures = boot_test.run(image, out / "boot-test", idle_s=idle_minutes * 60)
             click.echo(json.dumps(figures, indent=1, ensure_ascii=False))

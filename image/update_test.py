@@ -7,8 +7,10 @@ every release.
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +24,10 @@ from demo.chain import BOX, SITE, earshot_command
 from image import base, bundle, keys
 from image.boot_test import BOOT_TIMEOUT_S, World, press, put_sheet, sheet, wait_ready, world
 from image.machine import HOST, BootError, BoxMachine
+from lab.figures import PAGE, Figure
+from lab.figures import write as write_between
 
+MARKS = ("<!-- update figures -->", "<!-- end of update figures -->")
 _UPDATE_TIMEOUT_S = 3600.0
 _POLL_S = 1.0
 # A broken release need not be waited for as long as one that may be slow.
@@ -271,3 +276,32 @@ def _expect(trial: Trial, wanted: tuple[str, str]) -> None:
     found = trial.slot_and_release()
     if found != wanted:
         raise BootError(f"slot and release are {found}, not {wanted}\n{trial.account()}")
+
+
+def main(image: Path, folder: Path, names: tuple[str, ...] = (), *, write: bool) -> None:
+    """Run it, print the figures as JSON, and renew those in docs/BENCHMARKS.md."""
+    figures = run(image, folder, names)
+    print(json.dumps(figures, indent=1, ensure_ascii=False))
+    if write:
+        write_between(rows(figures), PAGE, MARKS)
+
+
+def rows(figures: dict[str, Any]) -> list[Figure]:
+    """The figures as a table; times are those of an emulated processor."""
+    found = []
+    for name, part in figures.items():
+        if not isinstance(part, dict):
+            continue
+        for state, seconds in part["seconds to"].items():
+            if state not in {"made", "offered"}:
+                found.append(Figure(f"update: {name}", f"offer → {state}", seconds, "s"))
+        if "slots started" in part:
+            found.append(
+                Figure(f"update: {name}", "starts until the former release runs", len(part["slots started"]), "")
+            )
+        found.append(Figure(f"update: {name}", "then a press → receipt of its track", part["press_to_receipt_s"], "s"))
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), tuple(sys.argv[3:]), write=False)
