@@ -45,7 +45,7 @@ from edge.sdnotify import Notify, SystemdNotify
 from edge.session import Session
 from edge.snapshot_keeper import SnapshotKeeper
 from edge.snapshot_maker import Render, SnapshotMaker
-from edge.snapshot_plan import OpenSnapshot
+from edge.snapshot_plan import OpenSnapshot, page_of
 from edge.timerepair import TimeRepair
 from edge.update.parts import make_updater
 from edge.update.release import Running, running
@@ -140,7 +140,8 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
     parts.callback(eyewatch.close)
     lamps = Lamps({lamp.name: Lamp(make_indicator(lamp), lamp.button) for lamp in config.lamps})
     parts.callback(lamps.close)
-    journal = Journal(data_dir / "journal", config.box.place, fault=fault)
+    page = partial(page_of, config.snapshot.pages_url)
+    journal = Journal(data_dir / "journal", config.box.place, fault=fault, link=page)
     cutter = Cutter(lambda: AudioRing(ring_path), outbox.files.folder, config.tracks, clock, mailbox.put, fault=fault)
     parts.callback(cutter.close)
     maker = SnapshotMaker(

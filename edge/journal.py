@@ -12,7 +12,7 @@ import csv
 import io
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -35,7 +35,10 @@ COLUMNS = (
     "id",
     "boot_id",
     "mono_ns",
+    "snapshot",
 )
+# What earlier versions wrote; such a file gets the further columns, empty, when it is next written.
+_EARLIER = (COLUMNS[:-1],)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BOM = "\ufeff"
 _END = b"\r\n"
@@ -58,14 +61,24 @@ class Journal:
     """`folder/presses-YYYY-MM.csv`, months and times in `zone` (None: the machine's). One thread only.
 
     Raises `OSError` where the disk fails or is full; the press is in the outbox then, and `restore` adds it later.
+    `link(press, snapshot)` is what the column `snapshot` holds.
     """
 
-    def __init__(self, folder: Path, place: str, *, zone: tzinfo | None = None, fault: FaultPoint = no_fault) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        place: str,
+        *,
+        zone: tzinfo | None = None,
+        fault: FaultPoint = no_fault,
+        link: Callable[[str, str], str] = lambda _press, snapshot: snapshot,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._place = place
         self._zone = zone
         self._fault = fault
+        self._link = link
 
     def append(self, press_id: str, data: PressData) -> None:
         """Add one press; durable when this returns. A torn last line of an earlier crash is cut off."""
@@ -80,8 +93,7 @@ class Journal:
             last_end = file.read().rfind(_END)
             file.seek(0)
             if last_end < 0 or file.read(len(_HEAD)) != _HEAD:
-                _set_aside(path)
-                self._write(path, [row])
+                self._write(path, [*(self._rows_of(path) or ()), row])
                 return
             file.truncate(file.seek(start + last_end + len(_END)))
             file.write(_line(row.values()).encode())
@@ -140,6 +152,7 @@ class Journal:
             "id": press_id,
             "boot_id": data.stamp.boot_id,
             "mono_ns": str(data.stamp.mono_ns),
+            "snapshot": "" if data.snapshot is None else self._link(press_id, data.snapshot),
         }
         return {column: values[column] for column in COLUMNS}
 
@@ -151,13 +164,16 @@ class Journal:
         return self._folder / f"presses-{row['time'][:7]}.csv"
 
     def _read_all(self) -> dict[Path, list[Row]]:
-        months: dict[Path, list[Row]] = {}
-        for path in sorted(self._folder.glob(_MONTHS)):
-            try:
-                months[path] = _read(path)
-            except _Foreign:
-                _set_aside(path)
-        return months
+        found = {path: self._rows_of(path) for path in sorted(self._folder.glob(_MONTHS))}
+        return {path: rows for path, rows in found.items() if rows is not None}
+
+    def _rows_of(self, path: Path) -> list[Row] | None:
+        """The rows of a file of ours; None for one of another form, which is set aside."""
+        try:
+            return _read(path)
+        except _Foreign:
+            _set_aside(path)
+            return None
 
     def _write(self, path: Path, rows: Iterable[Row]) -> None:
         text = _BOM + _line(COLUMNS) + "".join(_line(row.values()) for row in rows)
@@ -171,15 +187,17 @@ def _ordered(rows: Iterable[Row]) -> list[Row]:
 def _read(path: Path) -> list[Row]:
     """The whole rows; raises `_Foreign`."""
     content = path.read_bytes()
-    if not content.startswith(_HEAD):
+    columns = next((known for known in (COLUMNS, *_EARLIER) if content.startswith(_head(known))), None)
+    if columns is None:
         raise _Foreign
-    whole = content[len(_HEAD) : content.rfind(_END) + len(_END)]
+    whole = content[len(_head(columns)) : content.rfind(_END) + len(_END)]
     try:
         cells = list(csv.reader(io.StringIO(whole.decode("utf-8"), newline=""), delimiter=";", strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise _Foreign from error
-    rows: list[Row] = [dict(zip(COLUMNS, row, strict=False)) for row in cells]
-    if any(len(row) != len(COLUMNS) for row in cells) or not all(_is_ours(row) for row in rows):
+    empty = dict.fromkeys(COLUMNS, "")
+    rows: list[Row] = [empty | dict(zip(columns, row, strict=False)) for row in cells]
+    if any(len(row) != len(columns) for row in cells) or not all(_is_ours(row) for row in rows):
         raise _Foreign
     return rows
 
@@ -210,4 +228,8 @@ def _safe(text: str) -> str:
     return f"'{one_line}" if one_line.startswith(_FORMULA) else one_line
 
 
-_HEAD = (_BOM + _line(COLUMNS)).encode()
+def _head(columns: Iterable[str]) -> bytes:
+    return (_BOM + _line(columns)).encode()
+
+
+_HEAD = _head(COLUMNS)

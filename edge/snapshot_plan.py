@@ -46,3 +46,8 @@ class Day:
     n: int
     simulated_smiled: int
     simulated_n: int
+
+
+def page_of(pages_url: str, press: str, snapshot: str) -> str:
+    """Where a person finds a snapshot: its page of the bridge at `pages_url`; its id where no bridge is named."""
+    return f"{pages_url.rstrip('/')}/presses/{press}#snapshot" if pages_url else snapshot

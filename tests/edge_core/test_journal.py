@@ -42,7 +42,7 @@ def journal(tmp_path):
 
 
 def test_a_press_is_one_readable_line(journal, tmp_path):
-    journal.append("1" * 32, data(7, employee="Анна", track="2" * 32, rating=1, misuse=True))
+    journal.append("1" * 32, data(7, employee="Анна", track="2" * 32, snapshot="3" * 32, rating=1, misuse=True))
     path = tmp_path / "presses-2023-11.csv"
     assert path.read_bytes().startswith(b"\xef\xbb\xbftime;zone;")
     assert path.read_bytes().endswith(b"\r\n")
@@ -62,7 +62,35 @@ def test_a_press_is_one_readable_line(journal, tmp_path):
         "id": "1" * 32,
         "boot_id": BOOT_A,
         "mono_ns": "7",
+        "snapshot": "3" * 32,
     }
+
+
+def test_a_snapshot_can_be_a_link(tmp_path):
+    journal = Journal(tmp_path, "", zone=UTC, link=lambda press, snapshot: f"https://b.example/{press}#{snapshot[:4]}")
+    journal.append("1" * 32, data(7, snapshot="3" * 32))
+    journal.append("2" * 32, data(8))
+    (path,) = tmp_path.iterdir()
+    assert [row["snapshot"] for row in rows(path)] == [f"https://b.example/{'1' * 32}#3333", ""]
+
+
+@pytest.mark.parametrize("way", ["append", "restore", "repair"])
+def test_a_month_of_an_earlier_version_goes_on_with_the_new_column(journal, tmp_path, way):
+    first = data(5_000_000_000, synced=way != "repair")
+    journal.append("a" * 32, first)
+    (month,) = tmp_path.glob("*.csv")
+    lines = month.read_bytes().split(b"\r\n")
+    month.write_bytes(b"\r\n".join(line.rpartition(b";")[0] for line in lines[:2]) + b"\r\n")
+    second = data(6_000_000_000, snapshot="3" * 32)
+    if way == "append":
+        journal.append("b" * 32, second)
+    else:
+        assert journal.restore([("a" * 32, first), ("b" * 32, second)]) == 1
+    if way == "repair":
+        fix = Stamp(boot_id=BOOT_A, mono_ns=0, wall_ns=WALL, synced=True, uncertainty_ms=1)
+        assert journal.repair(TimeData(stamp=fix)) == 1
+    assert sorted((row["id"], row["snapshot"]) for row in rows(month)) == [("a" * 32, ""), ("b" * 32, "3" * 32)]
+    assert list(tmp_path.glob("*.edited-*")) == []
 
 
 def test_months_and_times_are_local(tmp_path):
@@ -192,7 +220,7 @@ def _saved_as(form, content):
         case "another code page":
             return text.encode("cp1251")
         case "numbers as a spreadsheet shows them":
-            return text.replace(";5000000000\r\n", ";5E+09\r\n").encode("utf-8-sig")
+            return text.replace(";5000000000;", ";5E+09;").encode("utf-8-sig")
         case "a column less":
             return "".join(line.partition(";")[2] for line in text.splitlines(keepends=True)).encode("utf-8-sig")
         case "empty":
