@@ -10,6 +10,7 @@ from typing import Any
 from drivers.alsa_capture import AlsaCapture
 from drivers.contract import Capture
 from edge.config import Config, ConfigError, load
+from edge.field.check_camera import check_camera
 from edge.field.check_machine import check_box, check_buttons, check_clock, check_versions
 from edge.field.check_sound import check_ear, check_microphone, check_sound
 from edge.field.check_storage import check_backlog, check_data, check_memory, check_receipts
@@ -43,6 +44,7 @@ def examine(around: Surroundings) -> Checks:
     yield from check_microphone(around, microphone_opener(around.config))
     yield from check_ear(around)
     yield from check_sound(around)
+    yield from check_camera(around)
     yield from check_buttons(around)
     yield from check_box(around)
     yield from check_uplink(around)

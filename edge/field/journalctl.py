@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from edge.logs import PRESS_FIELD, TRACK_FIELD
 
-UNITS = ("ear", "box", "bridge")
+UNITS = ("ear", "eye", "box", "bridge")
 
 
 class NoJournal(Exception):

@@ -132,6 +132,7 @@ def test_the_journal_is_asked_for_our_units_and_fields():
         "journalctl",
         "--no-pager",
         "--unit=earshot-ear.service",
+        "--unit=earshot-eye.service",
         "--unit=earshot-box.service",
         "--unit=earshot-bridge.service",
         "--since=today",
