@@ -137,6 +137,7 @@ def browser_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """What a module's browser tests look at; kept for all of them, for each start of a browser takes seconds."""
     assert (VENDOR / "wavesurfer.esm.js").is_file(), "browser parts are missing; ./run test fetches them"
     made = World(tmp_path_factory.mktemp("browser"))
+    made.make_authority()
     made.box("riga", "counter-1")
     yield made
     made.close()

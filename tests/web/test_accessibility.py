@@ -72,6 +72,20 @@ def test_the_player_can_be_used_by_everybody(page, press):
     assert violations(page) == []
 
 
+def test_a_new_code_can_be_used_by_everybody(page):
+    page.goto("/enrol")
+    page.fill("input[name=site]", "riga")
+    page.click("main button.primary")
+    page.wait_for_selector(".qr svg")
+    assert violations(page) == []
+    for button in page.locator(".enrolled summary").all():
+        button.click()
+    page.fill("input[name=site]", "Riga!")
+    page.click("main button.primary")
+    page.wait_for_selector("[role=alert]")
+    assert violations(page) == []
+
+
 def test_the_login_and_its_refusal_can_be_used_by_everybody(page, browser, address):
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     scheme = "dark" if dark else "light"
