@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from rich.console import Console, ConsoleRenderable
 from rich.live import Live
@@ -26,6 +27,7 @@ from demo.ledger import Ledger
 from demo.locate import Source
 from demo.observer import Observer
 from demo.processes import ProcessFailedError
+from demo.scene import FPS, write_scene
 from demo.speech import RATE_HZ, conversation
 from demo.verdict import Truth, Verdict, judge
 from demo.view import picture
@@ -61,6 +63,8 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="./run demo", description=__doc__)
     parser.add_argument("--mic", action="store_true", help="record the default ALSA device instead of the conversation")
+    parser.add_argument("--camera", action="store_true", help="watch /dev/video0 instead of a drawn client")
+    parser.add_argument("--eye", action="store_true", help="with --exit: watch the drawn client, too")
     parser.add_argument("--presses", type=int, default=0, metavar="N", help="press N times without being asked")
     parser.add_argument("--exit", action="store_true", help="end when they are complete; the last line is JSON")
     parser.add_argument("--before", type=float, metavar="S", help="seconds before a press (30; with --exit 6)")
@@ -87,7 +91,8 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         # Scripted presses come quicker than any client's; they are not what hammering is.
         presses = {"misuse_presses": 1_000_000} if options.presses else {}
         depth_s = round(options.before + options.after) + 300
-        settings = Settings(wav, options.before, options.after, depth_s=depth_s, presses=presses)
+        eye = _eye(options)
+        settings = Settings(wav, options.before, options.after, depth_s=depth_s, presses=presses, eye=eye)
         chain = Chain(folder, memory, settings)
         stack.callback(chain.stop)
         with console.status("starting broker, bridge, ear and box"):
@@ -103,6 +108,16 @@ def _run(options: argparse.Namespace, console: Console) -> int:
             demo.interact()
             return 0
         return _report(demo.script(truth))
+
+
+def _eye(options: argparse.Namespace) -> dict[str, Any]:
+    """The eye's settings; none where a scripted run is to measure nothing but sound."""
+    if options.camera:
+        return {"driver": "v4l2", "device": "/dev/video0", "privacy": "snapshot"}
+    if options.exit and not options.eye:
+        return {}
+    scene = write_scene(HOME / "scene")
+    return {"driver": "video", "file": str(scene.resolve()), "fps": FPS, "privacy": "snapshot"}
 
 
 class _Demo:

@@ -1,4 +1,4 @@
-"""Broker, bridge, ear and box as real processes in one folder: what the demo shows, and the tests measure and kill."""
+"""Broker, bridge, ear, eye and box as real processes in one folder: shown by the demo, measured and killed by tests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BUTTONS = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one chain differs by from another. `wav` None: the default ALSA device."""
+    """What one chain differs by from another. `wav` None: the default ALSA device; without `eye` there is none."""
 
     wav: Path | None
     before_s: float = 30.0
@@ -55,14 +55,16 @@ class Settings:
     presses: Mapping[str, Any] = field(default_factory=dict)
     tracks: Mapping[str, Any] = field(default_factory=dict)
     extra_buttons: tuple[Mapping[str, Any], ...] = ()
+    eye: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Chain:
-    """The four processes. `folder` keeps all but the ring, which lives in `memory`, a folder in shared memory."""
+    """The processes. `folder` keeps all but the rings, which live in `memory`, a folder in shared memory."""
 
     def __init__(self, folder: Path, memory: Path, settings: Settings) -> None:
         self.folder = folder.resolve()
         self.ring = memory / "audio.ring"
+        self.face_ring = memory / "face.ring"
         self.database = self.folder / "bridge" / "bridge.db"
         self.blobs = self.folder / "bridge" / "blobs"
         self.data_dir = self.folder / "box"
@@ -79,6 +81,7 @@ class Chain:
         self.bridge = self._earshot("bridge", "bridge", "run", "--config", self.bridge_config)
         self.ear = self._earshot("ear", "ear", "--config", self.box_config)
         self.box = self._earshot("box", "box", "--config", self.box_config)
+        self.eye = self._earshot("eye", "eye", "--config", self.box_config) if settings.eye else None
 
     @property
     def web_url(self) -> str:
@@ -93,7 +96,8 @@ class Chain:
     @property
     def children(self) -> tuple[Child, ...]:
         """All processes, in the order of their start."""
-        return (self.broker.process, self.bridge, self.ear, self.box)
+        eyes = () if self.eye is None else (self.eye,)
+        return (self.broker.process, self.bridge, self.ear, *eyes, self.box)
 
     def prepare(self) -> None:
         """Make the bridge's database and its first user, who logs in as `ADMIN` with `admin_password`."""
@@ -104,7 +108,7 @@ class Chain:
     def start(self) -> None:
         """Start everything; returns when bridge and box answer. Raises `ProcessFailedError`."""
         self.broker.start()
-        for child in (self.ear, self.bridge, self.box):
+        for child in self.children[1:]:
             child.start()
         self.await_ready()
 
@@ -165,6 +169,7 @@ class Chain:
                 "ring": str(self.ring),
             },
             "ear": {**ear, "depth_s": settings.depth_s},
+            **({"eye": {"enabled": True, "ring": str(self.face_ring), **settings.eye}} if settings.eye else {}),
             "tracks": {**settings.tracks, "windows": {button.trigger: window for button in BUTTONS}},
             "presses": dict(settings.presses),
             "uplink": {
