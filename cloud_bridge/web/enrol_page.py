@@ -185,7 +185,7 @@ def _qr(text: str) -> Markup:
     drawn = io.BytesIO()
     # Dark on white also where the page is dark: many readers know no other.
     segno.make(text, error="m", micro=False).save(
-        drawn, kind="svg", scale=4, border=4, dark="#000", light="#fff", xmldecl=False, svgns=False, omitsize=False
+        drawn, kind="svg", scale=4, border=4, dark="#000", light="#fff", xmldecl=False, svgns=False, omitsize=True
     )
     return Markup(drawn.getvalue().decode())  # noqa: S704 - made of squares alone
 
