@@ -39,6 +39,7 @@ from edge.link import Dial, Line, Link
 from edge.local_web import LocalWeb
 from edge.mailbox import Mailbox
 from edge.outbox import Outbox
+from edge.provision.trouble import trouble_of
 from edge.recording import Recorder
 from edge.ringwatch import RingWatch
 from edge.sdnotify import Notify, SystemdNotify
@@ -230,6 +231,9 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         outbox.snapshots.repair(time)
 
     devices: dict[str, bool] = {}
+    trouble = trouble_of(data_dir)
+    detail = trouble.get("en", "") if trouble else "earshot.toml is in force"
+    faults.set("setup", "earshot.toml", active=trouble is not None, detail=detail)
     faults.end_others("device_lost", {device_name(button.device) for button in config.buttons if button.device})
     box = Box(
         config,

@@ -11,6 +11,7 @@ from drivers.alsa_capture import AlsaCapture
 from drivers.contract import Capture
 from edge.config import Config, ConfigError, load
 from edge.field.check_camera import check_camera
+from edge.field.check_identity import check_identity, check_setup
 from edge.field.check_machine import check_box, check_buttons, check_clock, check_versions
 from edge.field.check_sound import check_ear, check_microphone, check_sound
 from edge.field.check_storage import check_backlog, check_data, check_memory, check_receipts
@@ -37,6 +38,7 @@ def microphone_opener(config: Config) -> Callable[[], Capture]:
 
 def examine(around: Surroundings) -> Checks:
     """Every finding about a box whose configuration is valid; takes up to some twenty seconds without a network."""
+    yield from check_setup(around)
     yield from check_versions(around)
     yield from check_clock(around)
     yield from check_data(around)
@@ -47,6 +49,7 @@ def examine(around: Surroundings) -> Checks:
     yield from check_camera(around)
     yield from check_buttons(around)
     yield from check_box(around)
+    yield from check_identity(around)
     yield from check_uplink(around)
     yield from check_receipts(around)
     yield from check_backlog(around)

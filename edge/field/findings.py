@@ -25,6 +25,7 @@ _OK, _NOTE, _FAULT, _UNKNOWN = Outcome.OK, Outcome.NOTE, Outcome.FAULT, Outcome.
 
 CODES: Final[Mapping[str, Mapping[str, Outcome]]] = {
     "config": {"ok": _OK, "bad": _FAULT},
+    "setup": {"ok": _OK, "refused": _FAULT},
     "versions": {"ok": _OK, "differ": _NOTE},
     "clock": {"ok": _OK, "free": _NOTE},
     "data": {
@@ -70,6 +71,17 @@ CODES: Final[Mapping[str, Mapping[str, Outcome]]] = {
     "sound": {"ok": _OK, "silent": _FAULT, "quiet": _NOTE, "clipped": _NOTE, "unknown": _UNKNOWN},
     "buttons": {"ok": _OK, "virtual": _OK, "none": _NOTE, "absent": _FAULT, "denied": _FAULT, "no_chip": _FAULT},
     "box": {"ok": _OK, "down": _FAULT, "no_page": _UNKNOWN, "fault": _FAULT},
+    "identity": {
+        "unused": _OK,
+        "ok": _OK,
+        "none": _FAULT,
+        "waiting": _FAULT,
+        "refused": _FAULT,
+        "late": _NOTE,
+        "over": _FAULT,
+        "other": _FAULT,
+        "unreadable": _UNKNOWN,
+    },
     "broker_name": {"ok": _OK, "unknown": _FAULT},
     "broker_reach": {"ok": _OK, "refused": _FAULT, "skipped": _UNKNOWN},
     "broker_tls": {
