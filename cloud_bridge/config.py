@@ -48,6 +48,7 @@ class Ingest(Section, frozen=True):
     receive_maximum: Annotated[int, _doc("Unacknowledged messages that the broker may send us.", ge=1, le=65535)] = 1000
     quarantine_rows: Annotated[int, _doc("Quarantined messages kept a box, newest first.", ge=1)] = 1000
     orphan_chunks: Annotated[int, _doc("Chunks kept a track while its manifest has not come.", ge=1)] = 4096
+    box_orphan_chunks: Annotated[int, _doc("The same of all tracks of a box together.", ge=1)] = 8192
     retry_min_ms: Annotated[int, _doc("First wait after the database failed, milliseconds.", ge=1)] = 100
     retry_max_ms: Annotated[int, _doc("Longest wait after the database failed, milliseconds.", ge=1)] = 10_000
 

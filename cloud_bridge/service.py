@@ -121,7 +121,11 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
     settings, store, metrics = config.ingest, parts.store, parts.metrics
     messages: queue.Queue[Incoming | None] = queue.Queue(settings.receive_maximum + 1)
     giving_up = threading.Event()
-    limits = Limits(quarantine_rows=settings.quarantine_rows, orphan_chunks=settings.orphan_chunks)
+    limits = Limits(
+        quarantine_rows=settings.quarantine_rows,
+        orphan_chunks=settings.orphan_chunks,
+        box_orphan_chunks=settings.box_orphan_chunks,
+    )
     link = BrokerLink(config.broker, settings.receive_maximum, messages, metrics, lambda: parts.died("mqtt"))
     heart = Heartbeat("ingest")
     worker = Worker(

@@ -38,10 +38,11 @@ class Outcome(Struct, kw_only=True):
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """Bounds on what boxes can make the database keep: rows an owner, chunks a track without manifest."""
+    """Bounds on what boxes can make the database keep: quarantined rows a box; orphan chunks a track, and a box."""
 
     quarantine_rows: int = 1000
     orphan_chunks: int = 4096
+    box_orphan_chunks: int = 8192
 
 
 class Batch:

@@ -16,6 +16,7 @@ from sqlalchemy import and_, delete, func, select, update
 
 from cloud_bridge.ingest.batch import Batch, Owned, key_in, parts
 from cloud_bridge.ingest.events import dated
+from cloud_bridge.ingest.orphans import within_quota
 from cloud_bridge.ingest.parse import BadKind, ChunkItem, EventItem, incoming
 from cloud_bridge.store import tables as t
 from cloud_bridge.store.rows import TrackState
@@ -28,6 +29,7 @@ SOUND, PICTURE = "sound", "picture"
 
 def write(batch: Batch, fresh: Sequence[EventItem], chunks: Sequence[ChunkItem]) -> None:
     """Apply new events to their tracks and store chunks; names the tracks whose sound is now all there."""
+    chunks = within_quota(batch, fresh, chunks)
     owners: dict[str, tuple[str, str]] = {}
     for item in fresh:
         track = _track_of(item)
