@@ -242,7 +242,7 @@ class Updater:
             self._ask("install", record, now_ns)
 
     def _restart(self, record: Record, now_ns: int) -> None:
-        if record.boot_id != self._clock.boot_id:
+        if record.boot_id != self._clock.boot_id or self._machine.slot == record.slot:
             self._booted(record)
             return
         obstacle = self._surroundings.unready(now_ns)
