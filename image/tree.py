@@ -200,7 +200,6 @@ def _kernel(root: Path, epoch_s: int) -> None:
     """One kernel and its initramfs under the names that boot.cmd loads."""
     (kernel,) = (root / "boot").glob("vmlinuz-*")
     release = kernel.name.removeprefix("vmlinuz-")
-    chroot(root, ["depmod", release], epoch_s)
     chroot(root, ["mkinitramfs", "-o", "/boot/initrd.img", release], epoch_s)
     kernel.rename(root / "boot/vmlinuz")
 
