@@ -47,15 +47,17 @@ class Replayed:
 
 
 def entries(log: BinaryIO) -> Iterator[Entry]:
-    """The requests in `log`, in order; raises `LabError` for a file that is no such log.
+    """The requests in `log`, in order; raises `LabError` for a file that is no such log. Empty: nothing yet.
 
     At the end there may be holes, where the death of QEMU overtook a request that it had not finished; they are
     skipped, since what comes behind them may have been finished.
     """
     log.seek(0)
     head = log.read(SECTOR_BYTES)
+    if not head:
+        return
     if len(head) < _SUPER.size:
-        raise LabError("the log of writes is empty; QEMU has not opened the disk")
+        raise LabError(f"no log of writes: it has {len(head)} bytes")
     magic, version, _, sector_bytes = _SUPER.unpack_from(head)
     if (magic, version, sector_bytes) != (_MAGIC, 1, SECTOR_BYTES):
         raise LabError(f"no log of writes: magic {magic:#x}, version {version}, sectors of {sector_bytes} bytes")

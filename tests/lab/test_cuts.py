@@ -107,11 +107,18 @@ def test_holes_of_a_killed_qemu_hide_nothing_behind_them(log, disk):
 
 
 def test_another_file_is_no_log(tmp_path):
-    for content in (b"", b"x" * 1024):
+    for content in (b"short", b"x" * 1024):
         path = tmp_path / "other"
         path.write_bytes(content)
         with path.open("rb") as file, pytest.raises(LabError, match="log of writes"):
             list(entries(file))
+
+
+def test_power_cut_before_the_first_write_takes_nothing(tmp_path, disk):
+    path = tmp_path / "empty"
+    path.touch()
+    assert replay(path, disk, Dice(0.0)).safe_writes == 0
+    assert blocks(disk) == "oooooooo"
 
 
 def press(button: str, boot: str, mono_ns: int) -> PressData:
