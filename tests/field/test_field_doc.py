@@ -44,7 +44,7 @@ def test_every_file_that_is_installed_by_hand_is_in_the_repository_and_every_one
 
 
 def test_every_earshot_command_exists():
-    commands = set(re.findall(r"(?:^|[ `'/])earshot ([a-z]+)(?: ([a-z]+))?", TEXT, re.MULTILINE))
+    commands = set(re.findall(r"(?:^|[ `'/])earshot ([a-z-]+)(?: ([a-z]+))?", TEXT, re.MULTILINE))
     assert {name for name, _ in commands} >= {"doctor", "status", "logs", "bundle", "learn", "config"}
     for name, _ in commands - {("ear", ""), ("box", ""), ("bridge", "")}:
         assert CliRunner().invoke(cli, [name, "--help"]).exit_code == 0, name
