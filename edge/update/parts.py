@@ -9,13 +9,15 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from edge.clock import Clock
-from edge.config import Config, ConfigError
+from edge.config import Config
+from edge.enrol.identity import Identity, IdentityError, bridge_context, uplink_in_force
 from edge.faultpoint import FaultPoint
 from edge.link import Link
 from edge.outbox import Outbox
 from edge.plan import NS
 from edge.recording import Recorder
 from edge.ringwatch import RingWatch
+from edge.update.download import Interrupted
 from edge.update.downloader import Downloader, DownloaderDied, DownloadFact
 from edge.update.helper import Helper
 from edge.update.record import Book
@@ -89,13 +91,18 @@ def update_folder(config: Config) -> Path:
 
 
 def tls_context(config: Config) -> ssl.SSLContext:
-    """Trust for https, and the box's certificate where it has one; raises `ConfigError` for unusable files."""
+    """Trust for https, and the box's certificate where it has one; raises `Interrupted` while it can't be set up.
+
+    An enrolled box trusts its bridge as enrolment has told it to; `update.ca_file` goes before that.
+    """
+    uplink = uplink_in_force(config)
     try:
+        if config.uplink.enrolled and not config.update.ca_file:
+            return bridge_context(Identity.of(config))[1]
         context = ssl.create_default_context(cafile=config.update.ca_file or None)
-        if config.uplink.cert_file:
-            context.load_cert_chain(config.uplink.cert_file, config.uplink.key_file or None)
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"update: TLS can't be set up from {config.update.ca_file or 'the system store'}: {error}"
-        ) from error
+        if uplink.cert_file:
+            context.load_cert_chain(uplink.cert_file, uplink.key_file or None)
+    except (OSError, ssl.SSLError, IdentityError) as error:
+        where = config.update.ca_file or "the system store"
+        raise Interrupted(f"TLS can't be set up from {where} and the box's certificate: {error}") from error
     return context
