@@ -60,6 +60,11 @@ def build(profile: Profile, sources: list[str], release: tree.Release, out: Path
     base.register_arm64()
     system_key = f"{base_key}-{environment.key()}"
     system, _ = built(cache / "system", system_key, lambda folder: tree.system(kept / "root.tar", folder))
+    initramfs, _ = built(
+        cache / "initramfs",
+        f"{base_key}-{tree.initramfs_key()}",
+        lambda folder: tree.initramfs(kept / "root.tar", folder),
+    )
     out.mkdir(parents=True, exist_ok=True)
     stem = out / f"earshot-{release.version}-{profile.name}"
     product = Product(
@@ -71,7 +76,7 @@ def build(profile: Profile, sources: list[str], release: tree.Release, out: Path
     with TemporaryDirectory(prefix="earshot-image-", dir=cache) as folder:
         work = Path(folder)
         root = work / "root"
-        tree.build(system / "root.tar", root, release)
+        tree.build(system / "root.tar", initramfs / "initrd.img", root, release)
         epoch_s = release.epoch_s
         filesystems.ext4(
             product.slot, root, label=ROOT_LABEL, size_mib=layout.slot_mib, epoch_s=epoch_s, suite_root=root

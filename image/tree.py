@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from image.recipe import BASE_EPOCH, PYTHON
 
 ROOT = Path(__file__).parents[1]
 OVERLAY = Path(__file__).parent / "overlay"
+INITRAMFS = OVERLAY / "etc/initramfs-tools"
 UNITS = ROOT / "systemd"
 
 # Debian's own units that a box has no use for: package lists, consoles that nobody can log in at, another mark-good.
@@ -94,7 +96,31 @@ def system(base_tar: Path, folder: Path) -> None:
     shutil.rmtree(root)
 
 
-def build(system_tar: Path, root: Path, release: Release) -> None:
+def initramfs_key() -> str:
+    """A hash over what the initramfs is made of beside the packages."""
+    found = hashlib.sha256()
+    for path in sorted(INITRAMFS.rglob("*")):
+        if path.is_file():
+            found.update(
+                f"{path.relative_to(INITRAMFS)} {path.stat().st_mode & 0o100:o}\n".encode() + path.read_bytes()
+            )
+    return found.hexdigest()[:16]
+
+
+def initramfs(base_tar: Path, folder: Path) -> None:
+    """Write `folder`/initrd.img for the kernel of `base_tar`. Needs and raises what `system` does."""
+    root = folder / "root"
+    _unpack(base_tar, root)
+    for path in sorted(INITRAMFS.rglob("*")):
+        if path.is_file():
+            _put(path, root / path.relative_to(OVERLAY))
+    (kernel,) = (root / "boot").glob("vmlinuz-*")
+    chroot(root, ["mkinitramfs", "-o", "/boot/initrd.img", kernel.name.removeprefix("vmlinuz-")], BASE_EPOCH)
+    shutil.move(root / "boot/initrd.img", folder)
+    shutil.rmtree(root)
+
+
+def build(system_tar: Path, initramfs_file: Path, root: Path, release: Release) -> None:
     """Unpack `system_tar` into `root` and make it a box. Needs and raises what `system` does."""
     _unpack(system_tar, root)
     new = environment.install_project(root, release.epoch_s)
@@ -102,7 +128,7 @@ def build(system_tar: Path, root: Path, release: Release) -> None:
     _own_files(root, release)
     _accounts(root)
     _units(root)
-    _kernel(root, release.epoch_s)
+    _kernel(root, initramfs_file)
     _remove(root)
     (root / "etc/machine-id").touch()
     (root / "etc/machine-id").chmod(0o444)
@@ -196,12 +222,11 @@ def _compile(root: Path, places: list[str]) -> None:
     chroot(root, [*command, "--invalidation-mode", "unchecked-hash", *places], BASE_EPOCH)
 
 
-def _kernel(root: Path, epoch_s: int) -> None:
+def _kernel(root: Path, initramfs: Path) -> None:
     """One kernel and its initramfs under the names that boot.cmd loads."""
     (kernel,) = (root / "boot").glob("vmlinuz-*")
-    release = kernel.name.removeprefix("vmlinuz-")
-    chroot(root, ["mkinitramfs", "-o", "/boot/initrd.img", release], epoch_s)
     kernel.rename(root / "boot/vmlinuz")
+    _put(initramfs, root / "boot/initrd.img")
 
 
 def _remove(root: Path) -> None:
