@@ -242,6 +242,7 @@ class Box:
             "contacts": self._contacts.state(now_ns),
             "shifts": self._outbox.shifts(),
             "presses": presses,
+            "update": self._updater.state(),
             "health": msgspec.to_builtins(self._health.take(now_ns)),
         }
 

@@ -24,6 +24,7 @@ from edge.local_client import NoAnswer, ask_box
 from edge.outbox_types import OutboxError
 from edge.provision.cli import provision
 from edge.provision.flash_cli import flash_config
+from edge.update.cli import update_command
 from ringbuffer.errors import RingError
 
 # The bridge is a package of its own, which the box neither needs nor knows; it is found by name when it is asked for.
@@ -68,7 +69,7 @@ def cli() -> None:
     """Earshot: the sound around a button press, from a service counter to the cloud."""
 
 
-for command in (config_group, eye, smile, models_group, doctor, status, logs_command, bundle, enrol, provision, flash_config):
+for command in (config_group, eye, smile, models_group, doctor, status, logs_command, bundle, enrol, provision, flash_config, update_command):
     cli.add_command(command)
 
 

@@ -20,10 +20,11 @@ from edge.ringwatch import RingWatch
 from edge.update.download import Interrupted
 from edge.update.downloader import Downloader, DownloaderDied, DownloadFact
 from edge.update.helper import Helper
+from edge.update.needs import Surroundings
 from edge.update.record import Book
 from edge.update.release import Running
 from edge.update.trial import Senses
-from edge.update.updater import Surroundings, Updater
+from edge.update.updater import Updater
 
 
 def make_updater(

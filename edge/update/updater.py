@@ -7,17 +7,14 @@ restart decide together how it goes on, so that a power cut anywhere only repeat
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
-
 import msgspec
 
 from edge.clock import Clock, stamp
 from edge.faults import clean
 from edge.update.download import Wanted
 from edge.update.downloader import DownloadEnded, DownloadFact, DownloadProgress, DownloadWaits
-from edge.update.helper import HelperStatus, Wish
+from edge.update.helper import Wish
+from edge.update.needs import Fetch, Root, Surroundings
 from edge.update.record import Book, Record
 from edge.update.release import OTHER_SLOT, Running, order
 from edge.update.trial import Senses, Trial
@@ -29,64 +26,6 @@ _ASK_AGAIN_NS = 120 * _NS
 _PERCENT_STEP = 10
 _NO_ANSWER = "the unit earshot-update does not answer; look at earshot-update.path"
 _NEVER_RAN = "the new release never came as far as to say what it lacks"
-
-
-class Root(Protocol):
-    """The unit with rights, as `edge.update.helper.Helper`."""
-
-    def ask(self, wish: Wish, wish_id: str) -> None:
-        """Ask for something."""
-        ...
-
-    def status(self) -> HelperStatus | None:
-        """The last answer."""
-        ...
-
-    @property
-    def pending(self) -> bool:
-        """Whether something is asked that was not taken up yet."""
-        ...
-
-
-class Fetch(Protocol):
-    """The download, as `edge.update.downloader.Downloader`."""
-
-    @property
-    def offer(self) -> str | None:
-        """The offer whose bundle is being fetched."""
-        ...
-
-    def start(self, offer: str, wanted: Wanted) -> None:
-        """Begin or go on."""
-        ...
-
-    def allow(self, *, allowed: bool) -> None:
-        """Whether the line is free."""
-        ...
-
-    def stop(self) -> None:
-        """End it."""
-        ...
-
-    def remove(self) -> None:
-        """End it and remove what there is."""
-        ...
-
-    def free_bytes(self) -> int:
-        """Room on the disk where bundles are kept."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What an update must not disturb. `evidence_waits`: something is to be delivered.
-
-    `unready(now_ns)` says why the box must not restart now: a window is open, somebody pressed just now, or the box
-    does not do its work, so that the new release could not show that it does. None: it may.
-    """
-
-    evidence_waits: Callable[[], bool]
-    unready: Callable[[int], str | None]
 
 
 class Updater:
@@ -123,6 +62,13 @@ class Updater:
     def record(self) -> Record | None:
         """The update under way, or the last one."""
         return self._book.record
+
+    def state(self) -> dict[str, object]:
+        """What runs and how the last update gets on, for the local page; without the address of the bundle."""
+        names = ("version", "state", "percent", "reason", "missing")
+        record = self._book.record
+        last = None if record is None else {name: getattr(record, name) for name in names}
+        return {"release": self._machine.release, "slot": self._machine.slot, "last": last}
 
     def offer(self, command: Update) -> Reply:
         """Take an offer or say why not; told by an event either way. Raises `DiskFull`, then nothing has changed."""

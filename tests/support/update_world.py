@@ -12,10 +12,11 @@ from edge.actions import AcceptPress
 from edge.outbox import KnownTrack, Outbox, TrackState
 from edge.update.downloader import DownloadEnded
 from edge.update.helper import Helper
+from edge.update.needs import Surroundings
 from edge.update.record import Book
 from edge.update.release import Running
 from edge.update.trial import Senses
-from edge.update.updater import Surroundings, Updater
+from edge.update.updater import Updater
 from edge.wire import Update
 
 SHA = "5a" * 32
