@@ -27,6 +27,7 @@ from edge.clock import Clock, SystemClock
 from edge.commands import Commands, Reach
 from edge.config import ButtonConfig, Config, ConfigError, LampConfig, masked, track_s_max
 from edge.cutter import Cutter
+from edge.display import Display
 from edge.enrol.identity import uplink_in_force
 from edge.eyewatch import EyeWatch
 from edge.faces import FaceReader
@@ -52,6 +53,7 @@ from edge.update.parts import make_updater
 from edge.update.release import Running, running
 from edge.uplink import Connection, LastWords, read_password, tls_context
 from edge.wire import Reply, TimeData
+from models.smile import smile_model
 from ringbuffer.audio_ring import AudioRing
 
 _WAIT_MAX_S = 0.5
@@ -203,7 +205,10 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         snapshot=promise,
         disk_reserve_bytes=config.tracks.disk_reserve_bytes,
     )
-    snapshots = SnapshotKeeper(outbox, maker, clock, make_room=recorder.make_room_for_track, told=link.track_done)
+    display = Display(config, outbox, clock, eyewatch.health, smile_model().threshold)
+    snapshots = SnapshotKeeper(
+        outbox, maker, clock, make_room=recorder.make_room_for_track, told=link.track_done, reacted=display.reacted
+    )
     updater = make_updater(
         config,
         outbox=outbox,
@@ -241,6 +246,7 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         outbox=outbox,
         recorder=recorder,
         snapshots=snapshots,
+        display=display,
         link=link,
         lamps=lamps,
         faults=faults,

@@ -14,6 +14,7 @@ from edge.clock import Clock, stamp
 from edge.config import Config
 from edge.contacts import Contacts
 from edge.cutter import CutterDied, CutterFact, PreRollSaved, TrackFailed, TrackFinished
+from edge.display import Display
 from edge.eyewatch import EyeWatch
 from edge.faults import FaultBook
 from edge.health import HealthReport
@@ -22,7 +23,7 @@ from edge.link import Link
 from edge.mailbox import RimDied
 from edge.outbox import DiskFull, Outbox
 from edge.recording import Recorder
-from edge.requests import Done, PressRequest, Refused, Request, ShiftRequest, StateRequest
+from edge.requests import DisplayRequest, Done, PressRequest, Refused, Request, ShiftRequest, StateRequest
 from edge.ringwatch import RingWatch
 from edge.snapshot_keeper import SnapshotKeeper
 from edge.snapshot_maker import SnapshotBegun, SnapshotFact, SnapshotMade, SnapshotUnwritten
@@ -54,6 +55,7 @@ class Box:
         outbox: Outbox,
         recorder: Recorder,
         snapshots: SnapshotKeeper,
+        display: Display,
         link: Link,
         lamps: Lamps,
         faults: FaultBook,
@@ -69,6 +71,7 @@ class Box:
         self._outbox = outbox
         self._recorder = recorder
         self._snapshots = snapshots
+        self._display = display
         self._link = link
         self._lamps = lamps
         self._faults = faults
@@ -106,7 +109,7 @@ class Box:
                 self._recorder.take(fact, now_ns)
             case DeviceState():
                 self._device(fact)
-            case PressRequest() | ShiftRequest() | StateRequest():
+            case PressRequest() | ShiftRequest() | StateRequest() | DisplayRequest():
                 self._request(fact, now_ns)
             case PreRollSaved():
                 self._recorder.pre_roll_saved(fact)
@@ -191,6 +194,8 @@ class Box:
                 _give(request.answer, answer)
             case StateRequest():
                 _give(request.answer, self._state(now_ns))
+            case DisplayRequest():
+                _give(request.answer, self._display.state(now_ns))
 
     def _bind(self, shift: BindShift) -> Refused | None:
         try:
@@ -212,7 +217,10 @@ class Box:
 
     def _state(self, now_ns: int) -> dict[str, Any]:
         presses = []
-        for known in self._outbox.recent_presses(_RECENT):
+        recent = self._outbox.recent_presses(_RECENT)
+        snapshots = self._outbox.snapshots.known([k.data.snapshot for k in recent if k.data.snapshot is not None])
+        for known in recent:
+            snapshot = snapshots.get(known.data.snapshot or "")
             track = None if known.data.track is None else self._outbox.track(known.data.track)
             presses.append(
                 {
@@ -228,6 +236,9 @@ class Box:
                     "delivered": known.delivered,
                     "track": known.data.track,
                     "track_state": None if track is None else track.state,
+                    "snapshot": known.data.snapshot,
+                    "snapshot_made": None if snapshot is None else snapshot.made,
+                    "smile": None if snapshot is None else snapshot.probability,
                 }
             )
         receipt_ns = self._link.last_receipt_ns
@@ -239,6 +250,7 @@ class Box:
             "bridge_online": self._link.bridge_online,
             "last_failure": self._link.last_failure,
             "last_receipt_s": None if receipt_ns is None else (now_ns - receipt_ns) / 1e9,
+            "has_camera": self._config.eye.enabled,
             "contacts": self._contacts.state(now_ns),
             "shifts": self._outbox.shifts(),
             "presses": presses,

@@ -19,6 +19,7 @@ from edge.field.examination import examine_running
 from edge.requests import (
     LOCAL_UNCERTAINTY_NS,
     NETWORK_UNCERTAINTY_NS,
+    DisplayRequest,
     Done,
     PressRequest,
     Refused,
@@ -67,6 +68,11 @@ class Panel:
         """The state of the box."""
         answer: Future[dict[str, Any]] = Future()
         return await self._await(StateRequest(answer), answer)
+
+    async def display(self) -> dict[str, Any]:
+        """What the Loyalty Display shows."""
+        answer: Future[dict[str, Any]] = Future()
+        return await self._await(DisplayRequest(answer), answer)
 
     async def _await(self, request: Request, answer: Future[_Answer]) -> _Answer:
         self._ask(request)

@@ -55,4 +55,11 @@ class StateRequest:
     answer: Future[dict[str, Any]]
 
 
-Request = PressRequest | ShiftRequest | StateRequest
+@dataclass(frozen=True, slots=True)
+class DisplayRequest:
+    """Answer with what the Loyalty Display shows."""
+
+    answer: Future[dict[str, Any]]
+
+
+Request = PressRequest | ShiftRequest | StateRequest | DisplayRequest

@@ -35,6 +35,7 @@ class Reaction:
     """How a client was at the press: `state`, and the probability of a smile for a face."""
 
     press: str
+    button: str
     press_ns: int
     state: str
     probability: float | None
@@ -43,6 +44,7 @@ class Reaction:
 class SnapshotKeeper:
     """`make_room()` drops what may go from a full disk and tells whether anything did; `told(id)`: a picture waits.
 
+    `reacted(reaction)` is called as soon as the moment of the press is known, seconds before the snapshot is made.
     Snapshots are made one at a time, so that each counts all before it in its index. Nothing here raises `DiskFull`:
     what can't be recorded is tried again.
     """
@@ -55,17 +57,18 @@ class SnapshotKeeper:
         *,
         make_room: Callable[[], bool],
         told: Callable[[str], None],
+        reacted: Callable[[Reaction], None] = lambda _reaction: None,
     ) -> None:
         self._outbox = outbox
         self._maker = maker
         self._clock = clock
         self._make_room = make_room
         self._told = told
+        self._reacted = reacted
         self._open: dict[str, OpenSnapshot] = {}
         self._due: list[tuple[int, int, str]] = []
         self._promised = 0
         self._making: str | None = None
-        self.last_reaction: Reaction | None = None
 
     def promise(self, plan: OpenSnapshot) -> None:
         """A press that is durable gets a snapshot: begin it, and finish it when its window is over."""
@@ -118,9 +121,7 @@ class SnapshotKeeper:
             return
         if fact.reason is not None:
             _log.warning("snapshot %s: %s", fact.snapshot, fact.reason, extra=about(press=plan.press))
-        last = self.last_reaction
-        if last is None or last.press_ns <= plan.press_ns:
-            self.last_reaction = Reaction(plan.press, plan.press_ns, fact.state, fact.probability)
+        self._reacted(Reaction(plan.press, plan.button, plan.press_ns, fact.state, fact.probability))
 
     def _finish(self, plan: OpenSnapshot, *, picture: bool) -> None:
         self._making = plan.snapshot

@@ -18,6 +18,7 @@ from litestar.template import TemplateConfig
 
 from edge.config import Config
 from edge.requests import Done, Refused
+from edge.web.display import display_handlers
 from edge.web.doctor import Examine, Examiner, doctor_handlers
 from edge.web.guard import COOKIE, host_is_ours, offered_tokens, origin_is_ours, own_names, token_fits
 from edge.web.words import LANGUAGES, catalogue, choose
@@ -59,6 +60,10 @@ class Asks(Protocol):
 
     async def state(self) -> dict[str, Any]:
         """The state of the box."""
+        ...
+
+    async def display(self) -> dict[str, Any]:
+        """What the Loyalty Display shows."""
         ...
 
 
@@ -210,6 +215,7 @@ def create_app(config: Config, asks: Asks, mono_ns: Callable[[], int], examine: 
             login,
             state,
             page,
+            *display_handlers(check=check, state=asks.display, language_of=language_of),
             *doctor_handlers(config, Examiner(examine), admit=admit, state=asks.state, language_of=language_of),
             create_static_files_router(path="/static", directories=[_FOLDER / "static"]),
         ],

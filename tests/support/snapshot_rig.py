@@ -12,6 +12,7 @@ from fake_clock import FakeClock
 
 from drivers.contract import Press, Source
 from edge.actions import AcceptPress
+from edge.display import Display
 from edge.eye.face_writer import FaceWriter
 from edge.faces import FacePoint, FaceReader, FaceSource
 from edge.faultpoint import no_fault
@@ -19,7 +20,7 @@ from edge.faults import FaultBook
 from edge.outbox import Outbox
 from edge.recording import Recorder
 from edge.session import Session
-from edge.snapshot_keeper import SnapshotKeeper
+from edge.snapshot_keeper import Reaction, SnapshotKeeper
 from edge.snapshot_maker import SnapshotMade, SnapshotMaker
 from edge.wire import SnapshotData
 
@@ -84,6 +85,7 @@ class SnapshotRig:
         self.made: list[SnapshotData] = []
         self.pictures: dict[str, bytes | None] = {}
         self.told: list[str] = []
+        self.reactions: list[Reaction] = []
         self._facts: deque = deque()
         self._seen_ns = START_NS
         self.eye: FaceWriter | None = None
@@ -116,8 +118,14 @@ class SnapshotRig:
             disk_reserve_bytes=0,
             snapshot=self._promise,
         )
+        self.display = Display(self.config, self.outbox, self.clock, lambda _now_ns: None, 0.5)
         self.keeper = SnapshotKeeper(
-            self.outbox, self.maker, self.clock, make_room=self.recorder.make_room_for_track, told=self.told.append
+            self.outbox,
+            self.maker,
+            self.clock,
+            make_room=self.recorder.make_room_for_track,
+            told=self.told.append,
+            reacted=self._react,
         )
         self.keeper.resume()
 
@@ -170,6 +178,10 @@ class SnapshotRig:
     def close(self) -> None:
         self.stop_box()
         self.eye.close()
+
+    def _react(self, reaction) -> None:
+        self.reactions.append(reaction)
+        self.display.reacted(reaction)
 
     def _promise(self, plan) -> None:
         self.keeper.promise(plan)

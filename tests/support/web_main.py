@@ -3,10 +3,20 @@
 from edge.config import decode
 from edge.field.findings import finding
 from edge.local_web import LocalWeb
-from edge.requests import Done, PressRequest, Refused, ShiftRequest
+from edge.requests import DisplayRequest, Done, PressRequest, Refused, ShiftRequest
 
 TOKEN = "right horse battery"
+DISPLAY = {
+    "place": 'A "quoted" <counter>',
+    "simulated": False,
+    "camera": "face",
+    "index": {"n": 24, "percent": 66.7, "low_percent": 46.7, "high_percent": 82.0, "publishing": "unranked"},
+    "trend": "up",
+    "days": [{"start_ns": n, "n": n, "percent": None if n == 2 else 40.0 + n} for n in range(7)],
+    "reaction": {"press": "1" * 32, "kind": "smile", "probability": 0.9},
+}
 STATE = {
+    "has_camera": True,
     "connected": True,
     "contacts": [
         {"button": "red", "down": False, "count": 2, "ago_s": 3.2, "source": "gpio"},
@@ -15,11 +25,21 @@ STATE = {
     "bridge_online": False,
     "shifts": {"kok": "<b>Анна</b>"},
     "presses": [
-        {"wall_ns": 1, "trigger": "incident", "employee": None, "button": "red", "track_state": "open"},
+        {
+            "wall_ns": 1,
+            "trigger": "incident",
+            "employee": None,
+            "button": "red",
+            "track_state": "open",
+            "snapshot": "2" * 32,
+            "snapshot_made": True,
+            "smile": 0.873,
+        },
         {"wall_ns": 1, "trigger": "sale", "employee": "x", "button": "red", "track_state": None},
     ],
     "health": {
         "ear": {"running": True, "rms_dbfs": -31.2, "simulated": True},
+        "eye": {"running": True, "state": "face", "privacy": "index", "simulated": True},
         "events_waiting": 3,
         "tracks_waiting": 1,
         "faults": ["<script>alert(1)</script>"],
@@ -40,6 +60,7 @@ class Main:
         self.silent = False
         self.died = []
         self.examined = []
+        self.display = DISPLAY
 
     def ask(self, request):
         self.requests.append(request)
@@ -50,6 +71,8 @@ class Main:
             request.answer.set_result(Done("ab" * 16, repeated=False) if known else Refused("button is not configured"))
         elif isinstance(request, ShiftRequest):
             request.answer.set_result(None if request.fact.button == "kok" else Refused("not shared"))
+        elif isinstance(request, DisplayRequest):
+            request.answer.set_result(self.display)
         else:
             request.answer.set_result(STATE)
 
