@@ -69,7 +69,20 @@ def cli() -> None:
     """Earshot: the sound around a button press, from a service counter to the cloud."""
 
 
-for command in (config_group, eye, smile, models_group, doctor, status, logs_command, bundle, enrol, provision, flash_config, update_command):
+for command in (
+    config_group,
+    eye,
+    smile,
+    models_group,
+    doctor,
+    status,
+    logs_command,
+    bundle,
+    enrol,
+    provision,
+    flash_config,
+    update_command,
+):
     cli.add_command(command)
 
 
