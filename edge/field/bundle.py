@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from edge import config_text
+from edge.enrol.identity import uplink_in_force
 from edge.config import MASK, SECRETS, Config, masked
 from edge.field.backlog import BacklogUnreadable, look
 from edge.field.findings import Finding, as_json
@@ -54,7 +55,7 @@ def write_bundle(target: Path, around: Surroundings, findings: Iterable[Finding]
 def secrets_of(config: Config) -> list[str]:
     """Every secret and person's name that the configuration holds or points at, as far as we may read it."""
     found = [getattr(getattr(config, section), key) for section, key in SECRETS]
-    for path in (config.uplink.password_file, config.uplink.key_file):
+    for path in (config.uplink.password_file, uplink_in_force(config).key_file):
         try:
             text = Path(path).read_text("utf-8") if path else ""
         except (OSError, UnicodeDecodeError):
