@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from edge import config_text
-from edge.enrol.identity import uplink_in_force
 from edge.config import MASK, SECRETS, Config, masked
+from edge.enrol.identity import uplink_in_force
 from edge.field.backlog import BacklogUnreadable, look
 from edge.field.findings import Finding, as_json
 from edge.field.journalctl import NoJournal, arguments, read
