@@ -37,6 +37,7 @@ _SHARE_IN_BOOT = 0.2
 _WORK_S = 15.0
 _SOURCE_S = 600
 _RATE_HZ = 16000
+_KERNEL_ARGUMENTS = "systemd.journald.forward_to_console=1 systemd.journald.max_level_console=warning"
 _NETWORK = ("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=")
 
 
@@ -93,7 +94,7 @@ class Boot:
         self.begin = time.monotonic()
         self._work = Path("/tmp") / f"earshot-lab-{folder.name[-8:]}"  # noqa: S108 - a socket's path has to be short
         # The journal is lost with the power; what it says stays on the console.
-        talking = replace(settings, kernel_arguments="systemd.journald.forward_to_console=1")
+        talking = replace(settings, kernel_arguments=_KERNEL_ARGUMENTS)
         self.machine = Machine(talking, self._work, logged_disk(self._overlay, self.log), extra=list(_NETWORK))
         self._port = self.machine.port(WITNESS)
         self._reader = threading.Thread(target=self._read, name="witness", daemon=True)
