@@ -6,7 +6,7 @@ let failures = 0;
 
 async function renew() {
   try {
-    const answer = await fetch("/display", { cache: "no-store", signal: AbortSignal.timeout(PERIOD_MS * 3) });
+    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PERIOD_MS * 3) });
     if (!answer.ok) throw new Error(answer.statusText);
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
     const shown = document.getElementById("live");
