@@ -236,7 +236,9 @@ class Link:
             self._delivery.receipted("chunk", track, n, now_ns)
         for track in applied.tracks:
             self._delivery.receipted("track", track, 0, now_ns)
-            _log.info("track %s is delivered", track, extra=about(track=track))
+            known = self._outbox.track(track)
+            press = None if known is None else known.plan.press
+            _log.info("track %s is delivered", track, extra=about(press=press, track=track))
         for track, n in applied.resend:
             size = self._outbox.backlog.size_of_chunk(track, n)
             if size is not None:

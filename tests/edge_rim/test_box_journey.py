@@ -255,6 +255,9 @@ def test_a_press_becomes_a_track_and_is_acknowledged_when_safe(tree, ring, bridg
         assert health[-1].ear is not None
         assert health[-1].rss_bytes > 1_000_000
     assert any("acknowledged" in line for line in caplog.messages)
+    about_track = [record for record in caplog.records if getattr(record, "EARSHOT_TRACK", None) == track.data.track]
+    assert {record.EARSHOT_PRESS for record in about_track} == {press.id}
+    assert any("delivered" in record.getMessage() for record in about_track)
     journal = next((Path(tree["box"]["data_dir"]) / "journal").glob("*.csv")).read_text("utf-8-sig")
     assert press.id in journal
     assert "Counter one" in journal
