@@ -11,6 +11,7 @@ from lab.device.board import Touch
 from lab.device.waiting import modprobe, run, wait_until
 
 _GADGETS = Path("/sys/kernel/config/usb_gadget")
+_SOCKETS_OF_INPUT = Path("/dev/input/by-path")
 _DISKS = Path("/dev/disk/by-id")
 _SOCKETS = 3
 _LANGUAGE = "0x409"
@@ -119,7 +120,9 @@ class Keypad(Gadget):
             return Touch(before_ns, time.monotonic_ns())
 
     def _is_there(self) -> bool:
-        return self.by_id.exists()
+        # By the socket: of two that are alike the other one may have the name already.
+        socket = f"platform-dummy_hcd.{self.socket}-usb-"
+        return any(path.name.startswith(socket) for path in _SOCKETS_OF_INPUT.glob("*-event-kbd"))
 
     def _describe(self) -> None:
         (self._function / "protocol").write_text("1")

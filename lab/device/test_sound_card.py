@@ -74,7 +74,8 @@ def test_a_card_that_is_unplugged_leaves_a_named_gap_and_is_back_at_once(counter
     counter.fault("sound_stalled", active=False, since_ns=back_ns)
     lost = counter.fault("gap_disconnect", active=False, since_ns=gone_ns)
     say(f"told: {lost.device}: {lost.detail}")
-    assert abs(lost.lost_frames / RATE_HZ - missing["disconnect"]) < 0.1
+    # One event tells of all gaps of a minute; others may have come before.
+    assert lost.lost_frames / RATE_HZ >= missing["disconnect"] - 0.1
 
 
 def test_a_box_without_a_microphone_starts_says_so_and_hears_when_it_comes(counter, say):
@@ -102,7 +103,8 @@ def test_an_ear_that_hangs_is_killed_and_started_again_and_the_gap_is_named(coun
     restarts = int(counter.box.show(EAR, "NRestarts"))
     hung = counter.box.pid(EAR)
     with Playing(sound(150, seed=13)) as playing:
-        playing.wait_for(2)
+        # Longer than the window below reaches back beyond the hang.
+        playing.wait_for(8)
         stopped_ns = time.monotonic_ns()
         os.kill(hung, signal.SIGSTOP)
         wait_until(
