@@ -147,10 +147,11 @@ def test_any_order_any_batches_any_repetition_give_the_same_alarms(detector, fac
 def test_late_facts_and_voids_far_back_in_a_long_stream_are_worked_in(detector):
     random = Random(11)
     facts = [Fact(place * 60 * NS, f"{place:05}", random.random() < 0.09) for place in range(3000)]
-    late = facts[700:760] + facts[1500:1501]
+    late = [fact for fact in facts if 700 <= int(fact.id) < 760 or fact.id == "01500"]
+    early = [fact for fact in facts if not (700 <= int(fact.id) < 760 or fact.id == "01500")]
     now_ns = 3000 * 60 * NS
     monitor = Monitor("rule", "stream", detector)
-    monitor.put(fact for fact in facts if fact not in late)
+    monitor.put(early)
     without = monitor.alarms(now_ns)
     monitor.put(late)
     assert monitor.alarms(now_ns) == alarms_of(detector, facts, now_ns) != ()
@@ -180,12 +181,12 @@ def test_false_alarms_keep_within_their_budget(kind):
     """Over a long time in which all is as usual, alarms are no more frequent than one a run length."""
     random = np.random.default_rng(8)
     if kind == "share":
-        flags = random.random(150_000) < 0.05
+        flags = random.random(40_000) < 0.05
         facts = [Fact(place * NS, f"{place:06}", bool(flag)) for place, flag in enumerate(flags)]
         allowed = len(facts) / SHARE.scores.run_length(SHARE.h)
         found = alarms_of(SHARE, facts)
     else:
-        times = np.cumsum(random.exponential(HOUR_NS, 20_000)).astype(np.int64)
+        times = np.cumsum(random.exponential(HOUR_NS, 10_000)).astype(np.int64)
         facts = [Fact(int(at), f"{place:06}", counted=True) for place, at in enumerate(times)]
         if kind == "rate":
             allowed = len(facts) / RATE.scores.run_length(RATE.h)
