@@ -5,19 +5,23 @@ import pwd
 import queue
 import shutil
 import signal
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from certificates import make_server
 from enrol_bridge import FACTS, Clock, ordered, posting
+from web_client import WebClient
 from web_world import World
 
 from demo.broker import _mosquitto, free_port
 from demo.processes import Child
+from edge.app import Overrides, run_box
 from edge.config import decode
 from edge.enrol.exchange import attempt, renew_now
 from edge.enrol.identity import uplink_in_force
+from edge.provision.trouble import tell_trouble
 from edge.uplink import Connected, Connection, Disconnected, LastWords, Message, Published
 
 ROOT = Path(__file__).parents[2]
@@ -188,3 +192,36 @@ def test_a_certificate_of_another_authority_is_refused(site, tmp_path):
         attempt(identity, clock(), post=post, **FACTS)
     other.close()
     assert isinstance(outcome(site.config("counter-7")), Disconnected)
+
+
+@quiet
+def test_a_running_box_connects_when_it_is_enrolled_and_is_never_restarted_for_it(site):
+    """It takes presses before, tells what is wrong with its settings, and goes on through the enrolment."""
+    data = site.folder / "counter-8"
+    data.mkdir()
+    tell_trouble(data, {"en": "Line 3: no", "ru": "Строка 3: нет"})
+    tree = {
+        "box": {"site": "north", "name": "counter-8", "data_dir": str(data), "ring": str(site.folder / "ring")},
+        "buttons": [{"name": "red", "driver": "virtual", "trigger": "incident"}],
+        "uplink": {"enrolled": True, "backoff_min_ms": 20, "backoff_max_ms": 100},
+        "web": {"port": 0},
+    }
+    stop, ready = threading.Event(), queue.Queue()
+    thread = threading.Thread(
+        target=run_box, args=(decode(tree, "test"), stop, Overrides(on_ready=ready.put)), daemon=True
+    )
+    thread.start()
+    try:
+        web = WebClient(ready.get(timeout=TIMEOUT_S).port)
+        status, _ = web.post("/press", {"button": "red", "request_id": "r-1"})
+        assert status == 202
+        state = web.wait_for(lambda state: state["last_failure"] is not None)
+        assert "certificate.pem" in state["last_failure"]
+        assert state["health"]["faults"] == ["setup earshot.toml: Line 3: no"]
+        site.enrolled("counter-8")
+        state = web.wait_for(lambda state: state["connected"])
+        assert len(state["presses"]) == 1
+    finally:
+        stop.set()
+        thread.join(TIMEOUT_S)
+    assert not thread.is_alive()
