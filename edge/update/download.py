@@ -218,8 +218,12 @@ class Download:
         self._clean(bundle)
 
     def _is_whole(self, bundle: Path) -> bool:
-        with bundle.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == self._wanted.sha256
+        try:
+            with bundle.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == self._wanted.sha256
+        except PermissionError:
+            # RAUC has made it root's own: it is of an installation that is over.
+            return False
 
     def remove(self) -> None:
         """Remove what there is of it."""

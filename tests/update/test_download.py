@@ -311,3 +311,19 @@ def test_a_whole_bundle_that_is_there_is_not_fetched_again(box, server):
     assert box.run() == box.folder / BUNDLE
     assert len(server.asked) == 1
     assert isinstance(box.folder, Path)
+
+
+def test_a_bundle_that_rauc_has_made_roots_own_is_no_obstacle(box, monkeypatch):
+    box.folder.mkdir(parents=True)
+    (box.folder / BUNDLE).write_bytes(b"of an installation that is over")
+    real = Path.open
+
+    def refuse(path, *arguments, **options):
+        if path.name == BUNDLE:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        assert box.run() == box.folder / BUNDLE
+    assert (box.folder / BUNDLE).read_bytes() == CONTENT
