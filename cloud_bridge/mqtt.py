@@ -30,7 +30,7 @@ from edge import wire
 log = logging.getLogger(__name__)
 
 # Each message goes to one of the workers …
-_SHARED = tuple(f"$share/earshot/{wire.ROOT}/+/+/{channel}" for channel in ("event", "track/#"))
+_SHARED = tuple(f"$share/earshot/{wire.ROOT}/+/+/{channel}" for channel in ("event", "track/#", "picture/#"))
 # … but what is retained comes only to a subscription of one's own.
 _OWN = (f"{wire.ROOT}/+/+/status", f"{wire.ROOT}/+/+/health", wire.BRIDGE_STATE_TOPIC)
 # Larger packets are refused by the broker instead of filling our memory; what is below comes, and goes to quarantine.

@@ -70,9 +70,11 @@ class Ledger:
             return [StoredPress(*row) for row in rows]
 
     def tracks(self) -> dict[str, StoredTrack]:
-        """All tracks by id."""
+        """All tracks by id, without the pictures that come the same way."""
         with self._connect() as connection:
-            rows = connection.execute("SELECT id, press, state, damaged, manifest, blob FROM track").fetchall()
+            rows = connection.execute(
+                "SELECT id, press, state, damaged, manifest, blob FROM track WHERE kind = 'sound'"
+            ).fetchall()
         found = {}
         for key, press, state, damaged, manifest, blob in rows:
             decoded = None if manifest is None else msgspec.json.decode(manifest, type=TrackData)

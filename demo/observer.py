@@ -70,7 +70,7 @@ class Observer:
                 self._on_receipt(decode(bytes(message.payload), Receipt), now_ns)
             elif topic.channel == "chunk":
                 self._on_chunk(topic)
-            else:
+            elif topic.channel != "picture":
                 self._on_event(bytes(message.payload), now_ns)
 
     def _on_event(self, payload: bytes, now_ns: int) -> None:

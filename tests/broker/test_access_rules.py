@@ -24,7 +24,10 @@ def heard_by(broker: Broker, reader: str, writer: str, topic: str) -> bool:
         return any(message.topic == topic and message.payload == b"probe" for message in listener.messages)
 
 
-@pytest.mark.parametrize("channel", ["status", "health", "event", "reply", "track/" + "a" * 32, f"track/{'a' * 32}/0"])
+@pytest.mark.parametrize(
+    "channel",
+    ["status", "health", "event", "reply", "track/" + "a" * 32, f"track/{'a' * 32}/0", f"picture/{'a' * 32}/0"],
+)
 def test_a_box_writes_its_own_topics_and_no_others(broker, channel):
     assert heard_by(broker, "observer", "north/one", f"earshot/1/north/one/{channel}")
     assert not heard_by(broker, "observer", "north/one", f"earshot/1/north/two/{channel}")
