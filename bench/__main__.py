@@ -16,7 +16,7 @@ import click
 
 from bench.figure import Figure
 
-AREAS = ("ring", "ear", "cut", "latency", "uplink", "ingest", "fleet", "idle")
+AREAS = ("ring", "ear", "eye", "cut", "latency", "uplink", "ingest", "fleet", "idle")
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "BENCHMARKS.md"
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"

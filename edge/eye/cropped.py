@@ -55,5 +55,4 @@ def _cut_anew(gray: NDArray[np.uint8], detect: Detect) -> NDArray[np.uint8] | No
         height=face.height * INPUT_SIDE / scale,
         points=((face.points * INPUT_SIDE - corner) / scale).astype(np.float32),
     )
-    crop = Image.fromarray(aligned(gray, face))
-    return np.asarray(crop.resize((CROP_SIDE, CROP_SIDE), Image.Resampling.BOX))
+    return aligned(gray, face)

@@ -60,7 +60,7 @@ class Picture:
         right, bottom = min(view.x + view.side, width), min(view.y + view.side, height)
         scale = INPUT_SIDE / view.side
         inside = (max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1))
-        part = self._image.resize(inside, Image.Resampling.BILINEAR, (left, top, right, bottom), reducing_gap=2.0)
+        part = self._image.resize(inside, Image.Resampling.BILINEAR, (left, top, right, bottom), reducing_gap=1.1)
         square = Image.new("RGB", (INPUT_SIDE, INPUT_SIDE))
         square.paste(part.convert("RGB"), (round((left - view.x) * scale), round((top - view.y) * scale)))
         return np.asarray(square)

@@ -23,6 +23,10 @@ Probability = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 COVERED_CONTRAST = 4.0
 # New faces that are looked at again in one frame.
 _NEW_FACES_MAX = 2
+# What was looked at closely and is no face is passed over for so long, unless it becomes likelier by so much.
+_REFUSED_NS = 3_000_000_000
+_REFUSED_OVERLAP = 0.4
+_REFUSED_SURER = 0.15
 # While somebody is there, so many frames pass between two looks at the whole picture.
 _SEARCH_EVERY = 2
 
@@ -47,6 +51,7 @@ class Watch:
         self._tracks = Tracks(last_number)
         self._frames = 0
         self._searches = 0
+        self._refused: list[tuple[Detection, int]] = []
 
     def see(self, picture: Picture, mono_ns: int) -> Seen:
         """Look at `picture`, exposed at `mono_ns`."""
@@ -58,21 +63,35 @@ class Watch:
                 faces.append(close)
         self._frames += 1
         if not faces or self._frames % _SEARCH_EVERY == 0:
-            faces += self._search(picture, faces)
+            faces += self._search(picture, faces, mono_ns)
         self._tracks.update(faces, mono_ns)
         return self._seen(picture, mono_ns)
 
-    def _search(self, picture: Picture, known: list[Detection]) -> list[Detection]:
+    def _search(self, picture: Picture, known: list[Detection], mono_ns: int) -> list[Detection]:
         """Faces besides those that are `known` of this frame."""
         found = find.look(picture, self._next_view(picture), self._detect, find.LIKELY)
-        new = [face for face in find.distinct([*known, *found]) if not any(face is one for one in known)]
-        new = [face for face in new if not any(find.overlap(face, one) > 0 for one in known)]
-        believed = []
-        for face in sorted(new, key=lambda one: -one.width * one.height)[:_NEW_FACES_MAX]:
+        new = [face for face in find.distinct(found) if not any(find.overlap(face, one) > 0 for one in known)]
+        believed = [face for face in new if known and face.score >= find.BELIEVED]
+        # Who is smaller than the client takes nobody's place: whether he is a face after all is not worth more looks.
+        client_area = max((face.width * face.height for face in known), default=0.0)
+        doubtful = [
+            face for face in new if face.width * face.height >= client_area and not self._was_refused(face, mono_ns)
+        ]
+        for face in sorted(doubtful, key=lambda one: -one.score)[:_NEW_FACES_MAX]:
             sure = find.confirmed(picture, face, self._detect)
-            if sure is not None:
+            if sure is None:
+                self._refused.append((face, mono_ns))
+            else:
                 believed.append(sure)
         return find.distinct(believed)
+
+    def _was_refused(self, face: Detection, mono_ns: int) -> bool:
+        """Whether something as likely at this place was no face a moment ago: what stands there is not asked again."""
+        self._refused = [(one, at_ns) for one, at_ns in self._refused if mono_ns - at_ns < _REFUSED_NS]
+        return any(
+            find.overlap(face, one) > _REFUSED_OVERLAP and face.score < one.score + _REFUSED_SURER
+            for one, _ in self._refused
+        )
 
     def _next_view(self, picture: Picture) -> View:
         """The whole picture and its parts by turns; while somebody is there, the whole alone: nearer means larger."""

@@ -93,7 +93,7 @@ def detect(rgb: np.ndarray, least_score: float) -> list[Detection]:
 
 def probability(gray: np.ndarray) -> np.ndarray:
     """What `drawn` has painted: the brightness of the crop's middle is 0.587 of green and 0.114 of blue."""
-    middle = gray[:, 24:40, 24:40].mean(axis=(1, 2)) if gray.shape[1] == 64 else gray[:, 48:80, 48:80].mean(axis=(1, 2))
+    middle = gray[:, 24:40, 24:40].mean(axis=(1, 2))
     return np.clip((middle - 0.587 * 255) / (0.114 * 255), 0, 1).astype(np.float32)
 
 
