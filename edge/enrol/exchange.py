@@ -65,10 +65,11 @@ def http_post(url: str, body: bytes) -> bytes:
             return bytes(answer.read(_ANSWER_BYTES_MAX))
     except urllib.error.HTTPError as error:
         with error:
-            text = _detail(error.read(_ANSWER_BYTES_MAX)) or error.reason
-        if error.code in {400, 403}:
-            raise RefusedByBridge(f"the bridge refuses: {text}") from error
-        raise Unreachable(f"{url} answers {error.code}: {text}") from error
+            said = _detail(error.read(_ANSWER_BYTES_MAX))
+        # A proxy's or a hotel's own refusal is no word of the bridge.
+        if said and error.code in {400, 403}:
+            raise RefusedByBridge(f"the bridge refuses: {said}") from error
+        raise Unreachable(f"{url} answers {error.code}: {said or error.reason}") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise Unreachable(f"the bridge {url} can't be reached: {reason}") from error
