@@ -48,7 +48,8 @@ class Verdict:
 def presses_of(database: Path) -> dict[str, PressData]:
     """Every press event of a bridge's database by its id."""
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
-        events = [decode_event(bytes(row[0])) for row in connection.execute("SELECT payload FROM event")]
+        rows = connection.execute("SELECT payload FROM event").fetchall()
+    events = [decode_event(row[0].encode() if isinstance(row[0], str) else row[0]) for row in rows]
     return {event.id: event.data for event in events if isinstance(event.data, PressData)}
 
 
