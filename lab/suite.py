@@ -58,6 +58,18 @@ def run(settings: Settings, kept: Path, folder: Path, selection: Selection, time
     return outcome
 
 
+def clocks(selection: Selection, root: Path = recipe.ROOT) -> tuple[Clock, ...]:
+    """The clocks that `selection` has tests for: a machine for a clock that nobody needs would be booted in vain."""
+    files = [file for path in selection.paths for file in _test_files(root / path.partition("::")[0])]
+    if any("real_clock" in file.read_text("utf-8") for file in files):
+        return "virtual", "real"
+    return ("virtual",)
+
+
+def _test_files(path: Path) -> list[Path]:
+    return sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
+
+
 def prepare(folder: Path) -> None:
     """Put into the job's folder what guest/install wants."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -57,8 +57,11 @@ class Outcome:
     seed: int = 0
 
 
-def run(settings: Settings, kept: Path, folder: Path, cuts: int, seed: int) -> Outcome:
-    """Cut the power `cuts` times; `folder` keeps disk, logs, broker and bridge. Raises `LabError`."""
+def run(settings: Settings, maker: Settings, kept: Path, folder: Path, cuts: int, seed: int) -> Outcome:
+    """Cut the power of a machine of `settings` `cuts` times; `folder` keeps disk, logs, broker and bridge.
+
+    Its disk is made in a machine of `maker`, which the snapshot `kept` holds. Raises `LabError`.
+    """
     begin = time.monotonic()
     dice = random.Random(seed)
     outcome = Outcome(seed=seed)
@@ -66,7 +69,7 @@ def run(settings: Settings, kept: Path, folder: Path, cuts: int, seed: int) -> O
     cloud = Chain(folder / "cloud", folder / "unused", ChainSettings(wav=None))
     cloud.prepare()
     disk = folder / "disk.raw"
-    _prepare(settings, kept, folder, cloud, source, disk)
+    _prepare(maker, kept, folder, cloud, source, disk)
     with contextlib.ExitStack() as stack:
         stack.callback(cloud.stop)
         cloud.broker.start()
@@ -219,7 +222,7 @@ def _heal(settings: Settings, folder: Path, disk: Path, cloud: Chain, outcome: O
         faults.append(f"e2fsck: {answer.stdout.strip()[-500:]}")
 
 
-def _prepare(settings: Settings, kept: Path, folder: Path, cloud: Chain, source: Samples, disk: Path) -> None:
+def _prepare(maker: Settings, kept: Path, folder: Path, cloud: Chain, source: Samples, disk: Path) -> None:
     job = folder / "job"
     job.mkdir()
     project.pack(recipe.ROOT, job / "project.tar")
@@ -230,7 +233,7 @@ def _prepare(settings: Settings, kept: Path, folder: Path, cloud: Chain, source:
     work = Path("/tmp") / f"earshot-lab-{folder.name[-8:]}"  # noqa: S108 - a socket's path has to be short
     work.mkdir(mode=0o700)
     try:
-        with snapshot.restore(settings, kept, work, job, recipe.ROOT) as machine:
+        with snapshot.restore(maker, kept, work, job, recipe.ROOT) as machine:
             control = Control(machine)
             control.begin("/project/lab/cuts/prepare >/job/output 2>&1")
             if status := control.wait_until_ended(BOOT_TIMEOUT_S):

@@ -16,7 +16,7 @@ from lab.errors import LabError
 from lab.image import Image
 from lab.machine import Settings
 from lab.qmp import Qmp
-from lab.suite import Selection, command
+from lab.suite import Selection, clocks, command
 
 
 def fake_qemu(tmp_path, ends_with):
@@ -61,6 +61,14 @@ def test_the_guest_runs_the_tests_of_its_clock():
     virtual = command("virtual", Selection(("lab/device/test_a.py",), "gpio or usb"))
     assert "-m 'not real_clock' -k 'gpio or usb' /project/lab/device/test_a.py" in virtual
     assert "-m real_clock" in command("real", Selection())
+
+
+def test_a_machine_with_real_time_is_wanted_only_by_tests_that_say_so(tmp_path):
+    (tmp_path / "test_a.py").write_text("def test(): ...")
+    (tmp_path / "test_b.py").write_text("@pytest.mark.real_clock\ndef test(): ...")
+    assert clocks(Selection(("test_a.py",)), tmp_path) == ("virtual",)
+    assert clocks(Selection(("test_b.py::test",)), tmp_path) == ("virtual", "real")
+    assert clocks(Selection((".",)), tmp_path) == ("virtual", "real")
 
 
 class Monitor:
