@@ -24,9 +24,7 @@ def reconcile(known: Sequence[AlarmState], computed: Sequence[Alarm]) -> tuple[A
     if len(streams) > 1:
         raise RuleError(f"alarms of {sorted(streams)} at once; reconcile one rule on one stream")
     left = {state.id: state for state in known}
-    # Of several records that have had an alarm the one that it still goes on in comes last, hence wins.
-    alive_last = sorted(known, key=lambda state: state.life is not Life.WITHDRAWN)
-    record_of = {state.alarm.id: state.id for state in alive_last}
+    record_of = {state.alarm.id: state.id for state in known}
     found: list[AlarmState] = []
     unmatched: list[Alarm] = []
     for alarm in computed:

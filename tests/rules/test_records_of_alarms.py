@@ -94,6 +94,16 @@ def test_a_fact_that_undoes_an_alarm_withdraws_it_and_may_bring_it_back():
     assert (back.id, back.life, back.told_ns) == (told.id, Life.ACTIVE, 1)
 
 
+def test_a_new_alarm_takes_no_id_that_a_record_has_kept():
+    first, second = alarm(evidence=("a", "b")), alarm(raised_ns=NIGHT + 9 * NS, evidence=("b", "c"))
+    moved_on = raised(first).follow(second)
+    records = reconcile([moved_on], [first, second])
+    assert [(record.id, record.alarm) for record in records if record.alarm == second] == [(first.id, second)]
+    (new,) = [record for record in records if record.alarm == first]
+    assert new.id not in {first.id, second.id}
+    assert reconcile(records, [first, second]) == records
+
+
 def test_an_alarm_that_splits_keeps_one_record_and_makes_one():
     told = raised(alarm(evidence=("a", "b", "c", "d", "e"))).tell(1)
     first, second = alarm(evidence=("a", "b")), alarm(raised_ns=NIGHT + 9 * NS, evidence=("c", "d", "e"))
