@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 from sqlalchemy import Connection, RowMapping, Select, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from cloud_bridge.enrol.authority import Revoked
 from cloud_bridge.store import tables as t
@@ -95,11 +96,12 @@ def withdraw_code(connection: Connection, code_id: str, now_ns: int) -> bool:
 
 def enter_box(connection: Connection, site: str, box: str) -> None:
     """Make the box known where it is not, and keep other enrolments under its name out until the transaction ends."""
+    fresh = {"site": site, "name": box, "online": False, "session": 0, "version": ""}
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    # Somebody else who enters it now is waited for; then the row is there to be locked.
+    connection.execute(dialect.insert(t.box).values(fresh).on_conflict_do_nothing())
     here = (t.box.c.site == site) & (t.box.c.name == box)
-    query = select(t.box.c.name).where(here)
-    if connection.execute(query.with_for_update()).first() is None:
-        fresh = {"site": site, "name": box, "online": False, "session": 0, "version": ""}
-        connection.execute(insert(t.box).values(fresh))
+    connection.execute(select(t.box.c.name).where(here).with_for_update()).one()
 
 
 def add_certificate(connection: Connection, row: CertificateRow) -> None:
@@ -155,7 +157,9 @@ def revoked(connection: Connection) -> tuple[Revoked, ...]:
 
 
 def _newest_first() -> Select[tuple[object, ...]]:
-    return select(certificate).order_by(certificate.c.issued_ns.desc(), certificate.c.serial)
+    return select(certificate).order_by(
+        certificate.c.issued_ns.desc(), certificate.c.revoked_ns.is_not(None), certificate.c.serial
+    )
 
 
 def _certificate(row: RowMapping) -> CertificateRow:

@@ -77,7 +77,7 @@ def test_a_power_cut_leaves_a_sheet_that_is_old_refused_or_new(tmp_path):
         pass
 
     for wanted in FAULTS:
-        image = make_image(tmp_path, sheet=padded(SHEET.replace("north", "south")), cluttered=False)
+        image = make_image(tmp_path, "16", sheet=padded(SHEET.replace("north", "south")), cluttered=False)
 
         def cut(name, wanted=wanted):
             if name == wanted:
