@@ -90,7 +90,7 @@ def _run(options: Options, summary: Summary) -> None:
         for clock in ("virtual", "real"):
             _machine(image, by, clock, options, summary)
     if options.shell:
-        shell.run(Settings(image, by, "real"))
+        shell.run(*_machine(image, by, "real", options, summary))
     if options.wants_suite:
         selection = suite.Selection(options.paths or ("lab/device",), options.expression)
         clocks = suite.clocks(selection) if options.clock == "both" else (options.clock,)

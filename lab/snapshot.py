@@ -42,11 +42,16 @@ def take(settings: Settings, folder: Path) -> None:
             machine.process.wait(30)
 
 
-def restore(settings: Settings, folder: Path, work: Path, job: Path, project: Path) -> Machine:
-    """Start a machine in `work` from the snapshot in `folder`; what it writes to its disk goes with `work`."""
+def restore(
+    settings: Settings, folder: Path, work: Path, job: Path, project: Path, *, terminal: bool = False
+) -> Machine:
+    """Start a machine in `work` from the snapshot in `folder`; what it writes to its disk goes with `work`.
+
+    `terminal`: its console is this process's terminal. Raises `LabError`.
+    """
     overlay = make_overlay(folder / "disk.qcow2", "qcow2", work / "disk.qcow2")
     extra = ["-incoming", f"exec:zstd -dcq {folder / 'ram.zst'}"]
-    machine = Machine(settings, work, overlay_disk(overlay), shares(project, job), extra)
+    machine = Machine(settings, work, overlay_disk(overlay), shares(project, job), extra, terminal)
     until = time.monotonic() + BOOT_TIMEOUT_S
     while machine.qmp("query-status")["status"] == "inmigrate":
         if machine.process.poll() is not None or time.monotonic() > until:
