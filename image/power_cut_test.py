@@ -9,12 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from image.boot_test import BOOT_TIMEOUT_S, World, put_extra, put_sheet, sheet, wait_ready, world
+from image.boot_test import BOOT_TIMEOUT_S, PATIENT, World, put_extra, put_sheet, sheet, wait_ready, world
 from image.machine import BootError, BoxMachine
 
 # What the console shows when the part of a first boot begins and ends that changes the card.
 BEGIN, END = "earshot-grow.service", "Finished earshot-provision.service"
-_SHOW = "systemd.show_status=1 systemd.log_level=info"
 
 # Everything that provisioning leaves, but for keys, which are made of chance.
 _STATE = """
@@ -36,7 +35,7 @@ def run(image: Path, folder: Path, cuts: int, seed: int = 1) -> dict[str, Any]:
         card = folder / "card.img"
         subprocess.run(["cp", "--sparse=always", str(image), str(card)], check=True)
         put_sheet(card, sheet(of))
-        put_extra(card, _SHOW)
+        put_extra(card, PATIENT)
         expected, span_s = _uninterrupted(card, folder / "whole", of)
         rounds = []
         for number in range(cuts):
