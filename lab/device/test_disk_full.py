@@ -7,8 +7,9 @@ import pytest
 
 from edge.wire import PressData, TrackData, TrackLostData
 from lab.device.board import LampWatch
-from lab.device.counter import RED_LAMP
+from lab.device.counter import BEFORE_S, RED_LAMP, sound
 from lab.device.installation import BOX, DATA
+from lab.device.loopback import Playing
 from lab.device.waiting import run, wait_until
 
 DISK_BYTES = 64 * 1024 * 1024
@@ -52,14 +53,16 @@ def fill(name, leave_bytes):
 def test_on_a_full_disk_sound_is_given_up_and_no_press(counter, small_disk, say):
     begun_ns = time.monotonic_ns()
     touches = []
-    for n in range(PRESSES):
-        touch, name = (counter.touch_red(), "red") if n % 2 else (counter.touch_appeal(), "appeal")
-        touches.append((touch, name))
-    wait_until(
-        lambda: sum(p["track_state"] == "finished" for p in counter.box.state()["presses"]) >= PRESSES,
-        "the tracks of all presses are finished",
-        poll_s=0.2,
-    )
+    # Silence would need no room.
+    with Playing(sound(30, seed=51)) as playing:
+        playing.wait_for(BEFORE_S)
+        for n in range(PRESSES):
+            touches.append((counter.touch_red(), "red") if n % 2 else (counter.touch_appeal(), "appeal"))
+        wait_until(
+            lambda: sum(p["track_state"] == "finished" for p in counter.box.state()["presses"]) >= PRESSES,
+            "the tracks of all presses are finished",
+            poll_s=0.2,
+        )
     fill("somebody-else", RESERVE_BYTES - SHORT_BYTES)
     wait_until(
         lambda: any(p["track_state"] == "lost" for p in counter.box.state()["presses"]),
