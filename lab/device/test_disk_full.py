@@ -52,12 +52,12 @@ def fill(name, leave_bytes):
 
 def test_on_a_full_disk_sound_is_given_up_and_no_press(counter, small_disk, say):
     begun_ns = time.monotonic_ns()
-    touches = []
     # Silence would need no room.
     with Playing(sound(30, seed=51)) as playing:
         playing.wait_for(BEFORE_S)
-        for n in range(PRESSES):
-            touches.append((counter.touch_red(), "red") if n % 2 else (counter.touch_appeal(), "appeal"))
+        touches = [
+            (counter.touch_red(), "red") if n % 2 else (counter.touch_appeal(), "appeal") for n in range(PRESSES)
+        ]
         wait_until(
             lambda: sum(p["track_state"] == "finished" for p in counter.box.state()["presses"]) >= PRESSES,
             "the tracks of all presses are finished",
