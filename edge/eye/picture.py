@@ -17,6 +17,7 @@ from models.face_detector import INPUT_SIDE
 Rect = tuple[float, float, float, float]
 """x, y, width, height in pixels."""
 
+_WHOLE: Rect = (0, 0, 1, 1)
 _TURNS = {90: Image.Transpose.ROTATE_270, 180: Image.Transpose.ROTATE_180, 270: Image.Transpose.ROTATE_90}
 _QUALITY = 80
 # Of a face so few pixels are left when it is made unrecognisable; what is left holds nothing to sharpen.
@@ -37,20 +38,23 @@ class View:
 
 
 class Picture:
-    """An upright picture. Its image is in the mode in which it came (RGB, YCbCr or L); nothing is converted unasked."""
+    """An upright picture: one image in the mode in which it came, or brightness and two planes of colour.
 
-    def __init__(self, image: Image.Image) -> None:
-        self._image = image
+    Planes of colour may have fewer pixels. Nothing is converted unasked, and of what is asked only what is needed.
+    """
+
+    def __init__(self, image: Image.Image, *colour: Image.Image) -> None:
+        self._bands = (image, *colour)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
-        return self._image.size
+        return self._bands[0].size
 
     @cached_property
     def gray(self) -> NDArray[np.uint8]:
         """The brightness, uint8 (h, w)."""
-        image = self._image
+        image = self._bands[0]
         return np.asarray(image.getchannel(0) if image.mode == "YCbCr" else image.convert("L"))
 
     def square(self, view: View) -> NDArray[np.uint8]:
@@ -60,37 +64,48 @@ class Picture:
         right, bottom = min(view.x + view.side, width), min(view.y + view.side, height)
         scale = INPUT_SIDE / view.side
         inside = (max(round((right - left) * scale), 1), max(round((bottom - top) * scale), 1))
-        part = self._image.resize(inside, Image.Resampling.BILINEAR, (left, top, right, bottom), reducing_gap=1.1)
         square = Image.new("RGB", (INPUT_SIDE, INPUT_SIDE))
-        square.paste(part.convert("RGB"), (round((left - view.x) * scale), round((top - view.y) * scale)))
+        part = self._part((left, top, right, bottom), inside)
+        square.paste(part, (round((left - view.x) * scale), round((top - view.y) * scale)))
         return np.asarray(square)
 
     def contrast(self) -> float:
         """The standard deviation of its brightness in grey levels, noise of single pixels left out."""
-        return float(np.asarray(self._image.resize((32, 24), Image.Resampling.BOX).convert("L")).std())
+        return float(np.asarray(self._bands[0].resize((32, 24), Image.Resampling.BOX).convert("L")).std())
 
     def small(self, side_max: int) -> Image.Image:
         """The picture in RGB, at most `side_max` pixels on its longer side."""
         scale = min(side_max / max(self.size), 1.0)
         size = (max(round(self.size[0] * scale), 1), max(round(self.size[1] * scale), 1))
-        return self._image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("RGB")
+        return self._part((0, 0, *self.size), size)
+
+    def turned(self, degrees: int) -> Picture:
+        """The picture turned clockwise by 0, 90, 180 or 270 degrees."""
+        return self if not degrees else Picture(*(band.transpose(_TURNS[degrees]) for band in self._bands))
+
+    def cut(self, region: Rect) -> Picture:
+        """The part of it that is `region`, in shares of its width and height."""
+        x, y, across, down = region
+        return (
+            self if region == _WHOLE else Picture(*(_cut(band, (x, y, x + across, y + down)) for band in self._bands))
+        )
+
+    def _part(self, box: tuple[float, float, float, float], size: tuple[int, int]) -> Image.Image:
+        """What is in `box` (left, top, right, bottom), of another size, in RGB."""
+        parts = []
+        for band in self._bands:
+            across, down = (mine / whole for mine, whole in zip(band.size, self.size, strict=True))
+            own = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+            parts.append(band.resize(size, Image.Resampling.BILINEAR, own, reducing_gap=1.1))
+        return (parts[0] if len(parts) == 1 else Image.merge("YCbCr", parts)).convert("RGB")
 
 
-def picture_of(frame: Frame, *, rotate: int = 0, region: Rect = (0, 0, 1, 1)) -> Picture:
+def picture_of(frame: Frame, *, rotate: int = 0, region: Rect = _WHOLE) -> Picture:
     """The picture of `frame`, turned clockwise by `rotate` degrees, then cut to `region` (shares, as a `Rect`).
 
     Raises `BadPicture`.
     """
-    image = _decoded(frame)
-    if rotate:
-        image = image.transpose(_TURNS[rotate])
-    if region != (0, 0, 1, 1):
-        width, height = image.size
-        x, y, across, down = region
-        left, top = round(x * width), round(y * height)
-        right, bottom = round((x + across) * width), round((y + down) * height)
-        image = image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
-    return Picture(image)
+    return _decoded(frame).turned(rotate).cut(region)
 
 
 def read_picture(content: bytes) -> Picture:
@@ -133,17 +148,23 @@ def _grown(box: Rect, times: float) -> tuple[float, float, float, float]:
     return (x - more_x, y - more_y, x + width + more_x, y + height + more_y)
 
 
-def _decoded(frame: Frame) -> Image.Image:
+def _decoded(frame: Frame) -> Picture:
     match frame.pixels:
         case PixelFormat.ENCODED:
-            return _opened(frame.data, turn=False)
+            return Picture(_opened(frame.data, turn=False))
         case PixelFormat.RGB:
-            return Image.frombytes("RGB", (frame.width, frame.height), frame.data)
+            return Picture(Image.frombytes("RGB", (frame.width, frame.height), frame.data))
         case PixelFormat.YUYV:
             pairs = np.frombuffer(frame.data, np.uint8).reshape(frame.height, frame.width // 2, 4)
             brightness = np.ascontiguousarray(pairs[:, :, 0::2]).reshape(frame.height, frame.width)
-            planes = (brightness, pairs[:, :, 1].repeat(2, axis=1), pairs[:, :, 3].repeat(2, axis=1))
-            return Image.merge("YCbCr", [Image.fromarray(plane) for plane in planes])
+            colour = (np.ascontiguousarray(pairs[:, :, at]) for at in (1, 3))
+            return Picture(Image.fromarray(brightness), *(Image.fromarray(plane) for plane in colour))
+
+
+def _cut(image: Image.Image, shares: tuple[float, float, float, float]) -> Image.Image:
+    left, top = round(shares[0] * image.width), round(shares[1] * image.height)
+    right, bottom = round(shares[2] * image.width), round(shares[3] * image.height)
+    return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
 
 
 def _opened(content: bytes, *, turn: bool) -> Image.Image:
