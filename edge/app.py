@@ -28,7 +28,7 @@ from edge.commands import Commands, Reach
 from edge.config import ButtonConfig, Config, ConfigError, LampConfig, masked, track_s_max
 from edge.cutter import Cutter
 from edge.display import Display
-from edge.enrol.identity import uplink_in_force
+from edge.enrol.identity import is_enrolled, uplink_in_force
 from edge.eyewatch import EyeWatch
 from edge.faces import FaceReader
 from edge.faultpoint import FaultPoint, from_environment
@@ -159,6 +159,10 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
     parts.callback(maker.close)
 
     def dial(number: int, words: LastWords) -> Line:
+        if config.uplink.enrolled:
+            missing = not is_enrolled(config)
+            detail = "the box has no certificate yet; 'earshot doctor' says why" if missing else "it has its certificate"
+            faults.set("enrolment", "bridge", active=missing, detail=detail)
         return Connection(
             number,
             # Enrolled or renewed since the last connection? Then this one is made with what is in force now.

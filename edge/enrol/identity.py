@@ -192,6 +192,14 @@ class Identity:
             raise IdentityError(f"{path} can't be read: {error}; remove it and enrol anew") from error
 
 
+def is_enrolled(config: Config) -> bool:
+    """Whether an enrolment is in force that can be read. Raises nothing."""
+    try:
+        return Identity.of(config).enrolled() is not None
+    except IdentityError:
+        return False
+
+
 def uplink_in_force(config: Config) -> Uplink:
     """`[uplink]` as it stands, or, where `uplink.enrolled` says so, with what the enrolment gave.
 
