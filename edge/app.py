@@ -161,7 +161,9 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
     def dial(number: int, words: LastWords) -> Line:
         if config.uplink.enrolled:
             missing = not is_enrolled(config)
-            detail = "the box has no certificate yet; 'earshot doctor' says why" if missing else "it has its certificate"
+            detail = (
+                "the box has no certificate yet; 'earshot doctor' says why" if missing else "it has its certificate"
+            )
             faults.set("enrolment", "bridge", active=missing, detail=detail)
         return Connection(
             number,

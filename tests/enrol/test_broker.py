@@ -217,7 +217,10 @@ def test_a_running_box_connects_when_it_is_enrolled_and_is_never_restarted_for_i
         assert status == 202
         state = web.wait_for(lambda state: state["last_failure"] is not None)
         assert "certificate.pem" in state["last_failure"]
-        assert [fault.split(":")[0] for fault in state["health"]["faults"]] == ["enrolment bridge", "setup earshot.toml"]
+        assert [fault.split(":")[0] for fault in state["health"]["faults"]] == [
+            "enrolment bridge",
+            "setup earshot.toml",
+        ]
         site.enrolled("counter-8")
         state = web.wait_for(lambda state: state["connected"])
         assert len(state["presses"]) == 1
