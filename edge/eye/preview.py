@@ -35,15 +35,20 @@ class Latest:
 
     def __init__(self) -> None:
         self._jpeg = b""
+        self._is_over = False
 
     def set(self, jpeg: bytes) -> None:
         """Put another picture in its place."""
         self._jpeg = jpeg
 
+    def end(self) -> None:
+        """Send everybody home."""
+        self._is_over = True
+
     async def pictures(self) -> AsyncIterator[bytes]:
-        """Each picture that is new, as long as somebody looks."""
+        """Each picture that is new, as long as somebody looks and the eye does."""
         shown = b""
-        while True:
+        while not self._is_over:
             if (jpeg := self._jpeg) is not shown:
                 shown = jpeg
                 yield jpeg
@@ -88,6 +93,7 @@ def run_preview(
         tell(f"http://{host}:{listening.getsockname()[1]}/  password: {password}")
         _show(config, stop, latest, open_camera or camera_opener(config.eye, stop.wait))
     finally:
+        latest.end()
         server.should_exit = True
         thread.join(5)
         listening.close()
