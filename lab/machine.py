@@ -109,7 +109,8 @@ class Machine:
         self.qmp.close()
 
     def _command(self) -> list[str]:
-        command = [QEMU, *self.settings.arguments, *self.disk]
+        # Whoever kills us, however, leaves no machine behind.
+        command = ["setpriv", "--pdeathsig", "KILL", "--", QEMU, *self.settings.arguments, *self.disk]
         for tag, (folder, writable) in self.shares.items():
             options = "" if writable else ",readonly=on"
             command += ["-fsdev", f"local,id={tag},path={folder},security_model=none,multidevs=remap{options}"]
