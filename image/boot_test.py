@@ -27,7 +27,7 @@ from image.machine import HOST, BootError, BoxMachine, Ports
 # What QEMU's keyboard is called by udev on the virtual board.
 KEYBOARD = "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_68284-0000:00:05.0-1-event-kbd"
 # An emulated processor on a busy machine may stand still for longer than a board's watchdog would bear.
-PATIENT = "systemd.watchdog_sec=5min systemd.show_status=1"
+PATIENT = "systemd.watchdog_sec=5min systemd.default_device_timeout_sec=15min systemd.show_status=1"
 BOOT_TIMEOUT_S = 900.0
 PRESS_TIMEOUT_S = 240.0
 _AFTER_S = 5
