@@ -71,6 +71,8 @@ def _into_disk(disk: Path, text: str, fault: FaultPoint, *, is_device: bool) -> 
                 f"{disk}: {NAME} has room for {found.size_bytes} bytes there, the sheet has {len(data)};"
                 " mount the boot partition and give its folder"
             )
+        if not _is_text(_read(descriptor, found.extents, found.size_bytes)):
+            raise VolumeError(f"its {NAME} holds something else; write the image onto the card anew")
         head = _MARKER.ljust(SECTOR_BYTES - 1) + b"\n"
         _write(descriptor, found.extents, head, 0)
         fault("flash.after_marker")
@@ -84,6 +86,14 @@ def _into_disk(disk: Path, text: str, fault: FaultPoint, *, is_device: bool) -> 
     finally:
         os.close(descriptor)
     return f"{NAME} on the boot partition of {disk}"
+
+
+def _is_text(data: bytes) -> bool:
+    """Where the folder's word leads: a damaged FAT would send us into another file."""
+    try:
+        return "\0" not in data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
 
 
 def _write(descriptor: int, extents: tuple[Extent, ...], data: bytes, at: int) -> None:

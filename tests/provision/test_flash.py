@@ -114,6 +114,7 @@ def test_a_sheet_that_a_box_would_refuse_is_not_written(tmp_path):
         (lambda folder: write(folder / "x.img", bytes(510) + b"\x55\xaa" + bytes(4096)), "no FAT partition"),
         (lambda folder: truncated(make_image(folder, cluttered=False)), "no whole image"),
         (lambda folder: make_image(folder, sheet=b"# small\n", cluttered=False), "has room for 8 bytes"),
+        (lambda folder: make_image(folder, sheet=os.urandom(FILE_BYTES), cluttered=False), "holds something else"),
         (lambda folder: folder, "not the boot partition"),
         (lambda folder: "/dev/null", "neither a folder"),
     ],
