@@ -49,7 +49,7 @@ if test ${slot} = none; then
 fi
 
 part uuid ${devtype} ${devnum}:${part} root
-setenv bootargs "root=PARTUUID=${root} rootwait ro rauc.slot=${slot} net.ifnames=0 fsck.repair=yes panic=10 ${extra}"
+setenv bootargs "root=PARTUUID=${root} rootwait ro rauc.slot=${slot} net.ifnames=0 fsck.repair=yes systemd.ssh_auto=no panic=10 ${extra}"
 echo "earshot: slot ${slot}, tries left A ${BOOT_A_LEFT} B ${BOOT_B_LEFT}"
 if load ${devtype} ${devnum}:${part} ${kernel_addr_r} /boot/vmlinuz; then
     if load ${devtype} ${devnum}:${part} ${initrd_addr} /boot/initrd.img; then
