@@ -105,6 +105,7 @@ def _run(options: Options, summary: Summary) -> None:
         # Only the disk is made in it; the counter then boots by itself, in real time.
         maker, kept = _machine(image, by, "virtual", options, summary)
         seed = secrets.randbelow(1 << 31) if options.seed is None else options.seed
+        click.echo(f"lab: {number} power cuts with --seed {seed}")
         with _folder("cuts", options) as folder:
             summary.cuts(cuts.run(Settings(image, by, "real"), maker, kept, folder, number, seed))
     if length := options.hours or (CI_HOURS if options.ci else 0):
