@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import cv2.data
@@ -22,8 +23,9 @@ from edge.eye.detectors import make_detector
 from edge.eye.find import BELIEVED, faces_in, look, whole_view
 from edge.eye.picture import Picture
 from models.face_align import aligned
+from models.face_detector import Detection
 from models.smile import smile_probability
-from models.training.data import load
+from models.training.data import Faces, load
 
 WIDTH, HEIGHT = 640, 480
 Box = tuple[float, float, float]
@@ -130,24 +132,19 @@ def main() -> None:
     detect = make_detector("blazeface")
     cv2.setNumThreads(1)
     cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades, "haarcascade_frontalface_default.xml")))
-    finders: dict[str, Callable[[Picture], list[tuple[float, float, float]]]] = {
-        "as `earshot smile`": lambda picture: [_spot(face) for face in faces_in(picture, detect)],
-        "one look": lambda picture: [
-            _spot(face) for face in look(picture, whole_view(*picture.size), detect, BELIEVED)
-        ],
-        "Haar": lambda picture: [
-            (x + width / 2, y + height / 2, width)
-            for x, y, width, height in cascade.detectMultiScale(picture.gray, 1.1, 5, minSize=(18, 18))
-        ],
+    finders: dict[str, Callable[[Picture], list[Any]]] = {
+        "as `earshot smile`": lambda picture: faces_in(picture, detect),
+        "one look": lambda picture: look(picture, whole_view(*picture.size), detect, BELIEVED),
+        "Haar": lambda picture: list(cascade.detectMultiScale(picture.gray, 1.1, 5, minSize=(18, 18))),
     }
     head = [f"{name}: found, false a picture, ms" for name in finders]
     print("| scenes | " + " | ".join(head) + " | accuracy of smiles |")
     print("|---|" + "---|" * len(head) + "---|")
     for kind in KINDS:
-        print(_row(kind, faces, finders, detect, count), flush=True)
+        print(_row(kind, faces, finders, count), flush=True)
 
 
-def _row(kind, faces, finders, detect, count: int) -> str:  # noqa: ANN001 - plain parts of main
+def _row(kind: Kind, faces: Faces, finders: dict[str, Callable[[Picture], list[Any]]], count: int) -> str:
     cells = []
     right = judged = 0
     for name, find in finders.items():
@@ -159,13 +156,14 @@ def _row(kind, faces, finders, detect, count: int) -> str:  # noqa: ANN001 - pla
             image, boxes = scene(faces.gray[chosen], kind, rng)
             picture = Picture(image)
             begin_s = time.process_time()
-            spots = find(picture)
+            found_faces = find(picture)
             spent_s += time.process_time() - begin_s
+            spots = [_spot(face) for face in found_faces]
             hit = [any(is_at(box, *spot) for spot in spots) for box in boxes]
             found, wanted = found + sum(hit), wanted + len(boxes)
             false += sum(not any(is_at(box, *spot) for box in boxes) for spot in spots)
             if name == "as `earshot smile`":
-                for face in faces_in(picture, detect) if kind.faces else ():
+                for face in found_faces:
                     index = next((i for i, box in enumerate(boxes) if is_at(box, *_spot(face))), None)
                     if index is not None:
                         smiles = float(smile_probability(aligned(picture.gray, face)[None])[0]) >= 0.5
@@ -176,8 +174,10 @@ def _row(kind, faces, finders, detect, count: int) -> str:  # noqa: ANN001 - pla
     return f"| {kind.name} | {' | '.join(cells)} | {accuracy} |"
 
 
-def _spot(face) -> tuple[float, float, float]:  # noqa: ANN001 - a detection
-    return face.x + face.width / 2, face.y + face.height / 2, face.width
+def _spot(face: Any) -> tuple[float, float, float]:
+    """Centre and width of a detection, or of Haar's x, y, width, height."""
+    x, y, width, height = (face.x, face.y, face.width, face.height) if isinstance(face, Detection) else face
+    return x + width / 2, y + height / 2, width
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,10 @@ from hypothesis import strategies as st
 from edge.eye.face_writer import FaceWriter
 from edge.faces import (
     PICTURE_BYTES_MAX,
+    REASONS,
     RECORD,
+    RECORD_FIELDS,
+    STATES,
     FaceFrame,
     FacePoint,
     FaceReader,
@@ -172,3 +176,20 @@ def test_another_ring_is_no_face_ring(path: Path) -> None:
     SlotRingWriter(path, payload_bytes=64, slots=8, boot_id="boot", metadata={"content": "audio"}).close()
     with pytest.raises(RingDamaged, match="no face ring"):
         FaceReader(path)
+
+
+def test_the_document_tells_the_record_as_it_is() -> None:
+    text = (Path(__file__).parents[2] / "docs/EYE.md").read_text()
+    table = text.partition("## The face ring")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in table.splitlines() if line.startswith("| ")]
+    told = [(int(offset), int(size), name) for offset, size, name in rows if offset.isdigit() and size.isdigit()]
+    offset, wanted = 0, []
+    for code, name in zip(RECORD.format.removeprefix("<"), RECORD_FIELDS, strict=True):
+        wanted.append((offset, struct.calcsize(f"<{code}"), name))
+        offset += wanted[-1][1]
+    assert told == wanted
+    assert [row[0] for row in rows][-1] == str(RECORD.size)
+    for number, state in enumerate(STATES):
+        assert f"{number} {state}" in table
+    for number, reason in enumerate(REASONS):
+        assert f"{number} {reason or 'none'}" in table
