@@ -29,6 +29,8 @@ _MASKED = (
     "getty@.service",
     "serial-getty@.service",
     "rauc-mark-good.service",
+    "systemd-binfmt.service",
+    "systemd-journal-catalog-update.service",
     "systemd-networkd-wait-online.service",
 )
 _ENABLED = ("systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service", "iwd.service")
@@ -132,6 +134,9 @@ def build(system_tar: Path, initramfs_file: Path, root: Path, release: Release) 
     _remove(root)
     (root / "etc/machine-id").touch()
     (root / "etc/machine-id").chmod(0o444)
+    # As old as /usr: nothing is to be brought up to date at each start of a root that forgets it again.
+    for name in ("etc/.updated", "var/.updated"):
+        (root / name).touch()
     filesystems.clamp_times(root, release.epoch_s)
 
 
