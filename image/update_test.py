@@ -35,7 +35,10 @@ _TRIAL_S = 90
 _QUICK = 3
 # An emulated processor on a busy machine gets no time for longer than the watchdog of a board waits: it would be reset
 # in the middle of a healthy boot. So here the watchdog's driver does not start, and the boot counter is left alone.
-_ARGUMENTS = "initcall_blacklist=esb_driver_init systemd.show_status=1"
+_ARGUMENTS = (
+    "quiet initcall_blacklist=esb_driver_init systemd.default_device_timeout_sec=900"
+    " systemd.default_timeout_start_sec=900"
+)
 # What takes an emulated processor minutes at each start, and has no part in an update.
 _MASKED = ("earshot-eye", "ldconfig", "systemd-binfmt", "systemd-journal-catalog-update", "systemd-hwdb-update")
 _OS_RELEASE = "/usr/lib/os-release"
