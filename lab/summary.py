@@ -75,6 +75,7 @@ class Summary:
             ("presses at the bridge", verdict.presses, "presses"),
             ("tracks at the bridge", verdict.tracks, "tracks"),
             ("of them partial", verdict.partial, "tracks"),
+            ("tracks lost before their pre-roll was safe, told to the bridge", verdict.lost, "tracks"),
             ("sound before the press, least", verdict.least_pre_roll_s, "s"),
             ("faults", len(verdict.faults), "faults"),
             ("power on to box ready, median", boot_s, "s"),

@@ -40,6 +40,7 @@ class Verdict:
     presses: int = 0
     tracks: int = 0
     partial: int = 0
+    lost: int = 0
     pre_roll_s: float = 0.0
     least_pre_roll_s: float = 0.0
     faults: list[str] = field(default_factory=list)
@@ -54,7 +55,11 @@ def presses_of(database: Path) -> dict[str, PressData]:
 
 
 def missing(witnessed: Witnessed, database: Path, ledger: Ledger) -> list[str]:
-    """What was acknowledged and is not whole at the bridge yet."""
+    """What was acknowledged and is not at the bridge yet.
+
+    The lamp promises the press and the sound before it, so its track has to be complete. The answer of the box's page
+    promises the press alone: its track may be lost, if the bridge was told so.
+    """
     presses = presses_of(database)
     tracks = ledger.tracks()
     wanted: dict[str, str] = {press: f"request {request}" for request, press in witnessed.pages.items()}
@@ -68,6 +73,8 @@ def missing(witnessed: Witnessed, database: Path, ledger: Ledger) -> list[str]:
         track = tracks.get(presses[press].track or "") if press in presses else None
         if press not in presses:
             found.append(f"{what}: press {press} was acknowledged and is not there")
+        elif track is not None and track.state == "lost" and press in witnessed.pages.values():
+            continue
         elif track is None or track.state != "complete" or track.damaged:
             state = "missing" if track is None else track.damaged or track.state
             found.append(f"{what}: the track {presses[press].track} of press {press} is {state}")
@@ -86,6 +93,9 @@ def judge(witnessed: Witnessed, database: Path, ledger: Ledger, source: Samples)
     heard = Source(source)
     least = float("inf")
     for track in ledger.tracks().values():
+        if track.state == "lost":
+            verdict.lost += 1
+            continue
         if track.state != "complete":
             verdict.faults.append(f"track {track.id} is {track.state}")
             continue
