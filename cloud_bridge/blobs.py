@@ -1,4 +1,4 @@
-"""Sound and pictures in the blob store (a local folder, S3, or memory for tests): written whole and durably, read in ranges."""
+"""Sound and pictures in the blob store (a folder, S3, or memory for tests): written whole, durably, read in ranges."""
 
 from __future__ import annotations
 
