@@ -76,9 +76,7 @@ def may_enrol(services: Services, address: str) -> bool:
 
 def record_box(services: Services, action: str, by: str, about: str, address: str) -> None:
     """Append what a box did without a person: it enrolled with a code, renewed, or was refused."""
-    add_audit(
-        services.store, at_ns=services.now_ns(), user=by, action=action, object=about, address=_network(address)
-    )
+    add_audit(services.store, at_ns=services.now_ns(), user=by, action=action, object=about, address=_network(address))
 
 
 def _append(connection: Connection, *, at_ns: int, user: str, action: str, name: str, network: str) -> None:

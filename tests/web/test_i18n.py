@@ -55,8 +55,18 @@ def test_every_message_is_used_and_every_used_message_exists():
 
 def test_russian_is_written_in_russian_letters():
     same = {key for key, text in CATALOGUES["en"].items() if CATALOGUES["ru"][key] == text}
-    assert same <= {"app.name", "language.en", "language.ru", "press.wall_uncertainty", "track.gap_at",
-                    "track.format_value", "track.checksum", "boxes.waiting_value", "date.moment", "unit.percent"}  # fmt: skip
+    assert same <= {
+        "app.name",
+        "language.en",
+        "language.ru",
+        "press.wall_uncertainty",
+        "track.gap_at",
+        "track.format_value",
+        "track.checksum",
+        "boxes.waiting_value",
+        "date.moment",
+        "unit.percent",
+    }
 
 
 @pytest.mark.parametrize(
@@ -118,7 +128,16 @@ def test_every_page_speaks_the_language_throughout(client, world: World, languag
     world.box("riga", "counter-1", online=False, events_waiting=3, tracks_waiting=1, bytes_waiting=1)
     world.message("nonsense", b"\xff")
     client.headers["accept-language"] = language
-    for path in ("/presses", f"/presses/{press}", "/boxes", "/quarantine", "/enrol", "/updates", "/account", "/nowhere"):
+    for path in (
+        "/presses",
+        f"/presses/{press}",
+        "/boxes",
+        "/quarantine",
+        "/enrol",
+        "/updates",
+        "/account",
+        "/nowhere",
+    ):
         page = client.get(path).text
         assert f'<html lang="{language}">' in page
         text = re.sub(r"<[^>]*>", " ", page)
