@@ -98,9 +98,14 @@ class Keypad(Gadget):
         return Path(f"/dev/input/by-id/usb-Earshot-Lab_{self.product}_{self.serial}-event-kbd")
 
     @property
+    def by_socket(self) -> Path:
+        """The box's name for the socket that it is in."""
+        return Path(f"/dev/input/earshot/platform-dummy_hcd.{self.socket}-usb-0:1:1.0")
+
+    @property
     def event_device(self) -> Path:
-        """Where that name leads now."""
-        return self.by_id.resolve()
+        """Its event device now; by the socket, because two that are alike share what they are called."""
+        return self.by_socket.resolve()
 
     def key_down(self, usage: int) -> Touch:
         """A finger goes down."""

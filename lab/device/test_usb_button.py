@@ -49,7 +49,8 @@ def test_each_socket_has_a_name_of_its_own_for_buttons_of_one_make(counter, say)
         devices = {name.resolve() for name in names}
         say("\n".join(f"{name} -> {name.resolve()}" for name in names))
         assert len(devices) == len(names) == 3
-        socket = next(name for name in names if name.resolve() == first.event_device)
+        socket = first.by_socket
+        assert socket in names
         first.unplug()
         wait_until(lambda: not socket.exists(), "udev takes the name away")
         first.plug()
