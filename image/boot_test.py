@@ -6,6 +6,7 @@ button is a USB keyboard that the guest's kernel drives. Figures of time are tho
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import shutil
@@ -25,9 +26,17 @@ from image.disk import Layout
 from image.machine import HOST, BootError, BoxMachine, Ports
 
 # What QEMU's keyboard is called by udev on the virtual board.
-KEYBOARD = "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_68284-0000:00:05.0-1-event-kbd"
+KEYBOARD = "/dev/input/by-id/usb-QEMU_QEMU_USB_Keyboard_68284-0000:00:04.0-1-event-kbd"
 # An emulated processor on a busy machine may stand still for longer than a board's watchdog would bear.
-PATIENT = "systemd.watchdog_sec=5min systemd.default_device_timeout_sec=15min systemd.show_status=1"
+_UNITS = ("earshot-ear", "earshot-eye", "earshot-box", "earshot-enrol", "earshot-provision", "earshot-slot", "ssh")
+_PATIENCE = base64.b64encode(b"[Service]\nTimeoutStartSec=15min\nWatchdogSec=0\n").decode()
+PATIENT = " ".join(
+    (
+        "systemd.watchdog_sec=5min systemd.default_device_timeout_sec=15min systemd.default_timeout_start_sec=15min",
+        "systemd.show_status=1",
+        *(f"systemd.set_credential_binary=systemd.unit-dropin.{unit}.service:{_PATIENCE}" for unit in _UNITS),
+    )
+)
 BOOT_TIMEOUT_S = 900.0
 PRESS_TIMEOUT_S = 240.0
 _AFTER_S = 5

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edge.provision import sheet_text
-from image import base, environment, filesystems, tree
+from image import base, environment, extensions, filesystems, tree
 from image.disk import Layout, assemble
 from image.recipe import SUITE, Profile
 from lab.store import built
@@ -65,6 +65,7 @@ def build(profile: Profile, sources: list[str], release: tree.Release, out: Path
         f"{base_key}-{tree.initramfs_key()}",
         lambda folder: tree.initramfs(kept / "root.tar", folder),
     )
+    wheels, _ = built(cache / "extensions", extensions.key(sources), lambda folder: extensions.build(sources, folder))
     out.mkdir(parents=True, exist_ok=True)
     stem = out / f"earshot-{release.version}-{profile.name}"
     product = Product(
@@ -76,7 +77,7 @@ def build(profile: Profile, sources: list[str], release: tree.Release, out: Path
     with TemporaryDirectory(prefix="earshot-image-", dir=cache) as folder:
         work = Path(folder)
         root = work / "root"
-        tree.build(system / "root.tar", initramfs / "initrd.img", root, release)
+        tree.build(tree.Parts(system, initramfs, wheels), root, release)
         epoch_s = release.epoch_s
         filesystems.ext4(
             product.slot, root, label=ROOT_LABEL, size_mib=layout.slot_mib, epoch_s=epoch_s, suite_root=root

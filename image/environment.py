@@ -41,8 +41,10 @@ def install_locked(root: Path) -> None:
         (home / "bin" / name).symlink_to(f"/usr/bin/python{PYTHON}")
 
 
-def install_project(root: Path, epoch_s: int) -> list[str]:
-    """Add the wheel of this working tree and its command; returns the folders that are new, as paths in the image.
+def install_project(root: Path, extensions: Path, epoch_s: int) -> list[str]:
+    """Add the wheels in the folder `extensions`, that of this working tree and its command.
+
+    Returns the folders that are new, as paths in the image.
 
     Raises FileNotFoundError where the browser parts have not been built.
     """
@@ -51,9 +53,9 @@ def install_project(root: Path, epoch_s: int) -> list[str]:
     before = set(packages.iterdir())
     folder = home / "wheel"
     build_wheel(folder, epoch_s)
-    (wheel,) = folder.glob("earshot-*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(packages)
+    for wheel in (*sorted(extensions.glob("*.whl")), *folder.glob("earshot-*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(packages)
     shutil.rmtree(folder)
     command = home / "bin" / "earshot"
     command.write_text(f"#!/{HOME}/bin/python -P\nimport sys\n\nfrom edge.cli import main\n\nsys.exit(main())\n")

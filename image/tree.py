@@ -68,6 +68,15 @@ class Release:
     keyring: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Folders with what is made once and kept: `system`, `initramfs`, and the wheels of image/extensions.py."""
+
+    system: Path
+    initramfs: Path
+    extensions: Path
+
+
 def system(base_tar: Path, folder: Path) -> None:
     """Write `folder`/root.tar: Debian's part with the libraries of the box and the byte code of both.
 
@@ -122,15 +131,15 @@ def initramfs(base_tar: Path, folder: Path) -> None:
     shutil.rmtree(root)
 
 
-def build(system_tar: Path, initramfs_file: Path, root: Path, release: Release) -> None:
-    """Unpack `system_tar` into `root` and make it a box. Needs and raises what `system` does."""
-    _unpack(system_tar, root)
-    new = environment.install_project(root, release.epoch_s)
+def build(parts: Parts, root: Path, release: Release) -> None:
+    """Put `parts` together in `root` and make it a box. Needs and raises what `system` does."""
+    _unpack(parts.system / "root.tar", root)
+    new = environment.install_project(root, parts.extensions, release.epoch_s)
     _compile(root, new)
     _own_files(root, release)
     _accounts(root)
     _units(root)
-    _kernel(root, initramfs_file)
+    _kernel(root, parts.initramfs / "initrd.img")
     _remove(root)
     (root / "etc/machine-id").touch()
     (root / "etc/machine-id").chmod(0o444)

@@ -40,12 +40,19 @@ def mounts():
     return {fields[1]: fields for line in lines if (fields := line.split()) and not line.startswith("#")}
 
 
-def test_the_boot_partition_is_read_only_but_for_provisioning():
-    assert "ro" in mounts()["/boot/firmware"][3].split(",")
-    unit = (OVERLAY / "etc/systemd/system/earshot-provision.service.d/image.conf").read_text()
-    assert "ExecStartPre=+/usr/bin/mount -o remount,rw /boot/firmware" in unit
-    assert "ExecStartPost=-+/usr/bin/mount -o remount,ro /boot/firmware" in unit
-    assert "ExecStopPost=-+/usr/bin/mount -o remount,ro /boot/firmware" in unit
+def test_the_boot_partition_is_read_only_from_the_end_of_provisioning_on():
+    unit = (OVERLAY / "etc/systemd/system/earshot-boot-ro.service").read_text()
+    assert "After=earshot-provision.service" in unit
+    assert "ExecStart=/usr/bin/mount -o remount,ro /boot/firmware" in unit
+    # A sandboxed unit can't do that for the others, so it must not be part of provisioning.
+    assert "Private" not in unit
+    assert "Protect" not in unit
+
+
+def test_the_rings_have_memory_of_their_own():
+    for place in ("/run/earshot", "/run/earshot-eye"):
+        assert mounts()[place][2] == "tmpfs"
+        assert f"d {place} " in (ROOT / "systemd/tmpfiles.d/earshot.conf").read_text()
 
 
 def test_what_provisioning_replaces_is_mounted_after_it():
