@@ -160,9 +160,7 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
     def dial(number: int, words: LastWords) -> Line:
         if config.uplink.enrolled:
             missing = not is_enrolled(config)
-            detail = (
-                "the box has no certificate yet; 'earshot doctor' says why" if missing else "it has its certificate"
-            )
+            detail = "no certificate yet; 'earshot doctor' says why" if missing else "it has its certificate"
             faults.set("enrolment", "bridge", active=missing, detail=detail)
         return Connection(
             number,
@@ -234,6 +232,7 @@ def _build(config: Config, clock: Clock, mailbox: Mailbox[BoxFact], given: Overr
         clock=clock,
         reach=lambda: Reach(ringwatch.oldest_ns(), min(config.ear.depth_s, track_s_max(config.ear))),
         offer=updater.offer,
+        send=lambda reply: link.send("reply", reply),
     )
 
     def repair(time: TimeData) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -183,7 +184,7 @@ class Box:
     def _request(self, request: Request, now_ns: int) -> None:
         match request:
             case PressRequest():
-                _give(request.answer, self._press(request.fact, now_ns))
+                self._press(request.fact, request.answer, now_ns)
             case ShiftRequest():
                 answer: Refused | None = None
                 for action in self._recorder.take(request.fact, now_ns):
@@ -204,16 +205,20 @@ class Box:
             return Refused(f"the shift is not kept: {error}", is_temporary=True)
         return None
 
-    def _press(self, fact: Press, now_ns: int) -> Done | Refused:
+    def _press(self, fact: Press, answer: Future[Done | Refused], now_ns: int) -> None:
         for action in self._recorder.take(fact, now_ns):
             match action:
                 case AcceptPress() | RepeatedPress():
-                    return Done(action.id, repeated=isinstance(action, RepeatedPress))
+                    done = Done(action.id, repeated=isinstance(action, RepeatedPress))
+                    # The page tells a person, as the lamp does.
+                    self._recorder.when_safe(action.id, partial(_give, answer, done))
+                    return
                 case Refuse():
-                    return Refused(action.reason, action.is_temporary)
+                    _give(answer, Refused(action.reason, action.is_temporary))
+                    return
                 case _:
                     continue
-        return Refused("the press was not taken")
+        _give(answer, Refused("the press was not taken"))
 
     def _state(self, now_ns: int) -> dict[str, Any]:
         presses = []

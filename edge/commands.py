@@ -48,7 +48,10 @@ class Reach:
 
 
 class Commands:
-    """Answers commands. `reach()` looks at the ring, `offer()` takes an update or says why not."""
+    """Answers commands. `reach()` looks at the ring, `offer()` takes an update or says why not.
+
+    `send(reply)` gives the answers that have to wait, those to presses: until the sound before them is durable, too.
+    """
 
     def __init__(
         self,
@@ -59,6 +62,7 @@ class Commands:
         clock: Clock,
         reach: Callable[[], Reach],
         offer: Callable[[Update], Reply],
+        send: Callable[[Reply], None],
     ) -> None:
         self._recorder = recorder
         self._outbox = outbox
@@ -66,9 +70,10 @@ class Commands:
         self._clock = clock
         self._reach = reach
         self._offer = offer
+        self._send = send
 
     def answer(self, payload: bytes, now_ns: int) -> Reply | None:
-        """The reply to a command as it came.
+        """The reply to a command as it came; None where it will be sent later.
 
         A malformed command whose id can be read gets the reason; raises `WireError` for any other.
         """
@@ -84,7 +89,7 @@ class Commands:
         except DiskFull as error:
             return Reply(id=command.id, ok=False, error=clean(str(error)))
 
-    def _obey(self, command: Command, now_ns: int) -> Reply:
+    def _obey(self, command: Command, now_ns: int) -> Reply | None:
         match command:
             case Ping():
                 at = stamp(self._clock, now_ns)
@@ -93,7 +98,8 @@ class Commands:
                 self._lamps.identify(command.seconds, now_ns)
                 return Reply(id=command.id, ok=True)
             case PressCommand():
-                return self._press(command, now_ns)
+                self._press(command, now_ns)
+                return None
             case Extend():
                 return self._extend(command)
             case ShiftCommand():
@@ -101,7 +107,7 @@ class Commands:
             case Update():
                 return self._remember(self._offer(command))
 
-    def _press(self, command: PressCommand, now_ns: int) -> Reply:
+    def _press(self, command: PressCommand, now_ns: int) -> None:
         fact = Press(
             button=command.button,
             mono_ns=now_ns,
@@ -111,7 +117,10 @@ class Commands:
             employee=command.employee,
             request_id=command.id,
         )
-        return self._remember(_reply(command.id, self._recorder.take(fact, now_ns)))
+        actions = self._recorder.take(fact, now_ns)
+        reply = _reply(command.id, actions)
+        made = next((one.id for one in actions if isinstance(one, AcceptPress | RepeatedPress)), "")
+        self._recorder.when_safe(made, lambda: self._send(self._remember(reply)))
 
     def _shift(self, command: ShiftCommand, now_ns: int) -> Reply:
         fact = Shift(command.button, command.employee, now_ns, Source.MQTT, command.id)

@@ -51,7 +51,7 @@ class TrackWork(Protocol):
 
 
 class Recorder:
-    """The durable side of the session. `acknowledge(button)` is called once a press and its pre-roll are safe.
+    """The durable side of the session. `acknowledge(button)` is called once a press and the sound before it are safe.
 
     `refuse(button)` is called for a press that could not be made durable though all sound was dropped for it that may
     be, `snapshot(plan)` for one that gets a snapshot, once it is durable. Only `bind` and `extend` raise `DiskFull`;
@@ -84,7 +84,9 @@ class Recorder:
         self._snapshot = snapshot
         self._track_done = track_done
         self._disk_reserve_bytes = disk_reserve_bytes
-        self._awaiting_pre_roll: dict[str, str] = {}
+        # By track: the presses that wait for its pre-roll, and who is to be told then.
+        self._waiting_presses: dict[str, set[str]] = {}
+        self._to_tell: dict[str, list[Callable[[], None]]] = {}
         self._retries: dict[str, int] = {}
 
     def resume(self) -> int:
@@ -122,6 +124,14 @@ class Recorder:
     def act(self, actions: Iterable[Action]) -> list[Action]:
         """Make the session's actions durable, in order; returns them, a press that found no room as `Refuse`."""
         return [self._do(action) for action in actions]
+
+    def when_safe(self, press: str, tell: Callable[[], None]) -> None:
+        """Call `tell` once the sound before an accepted press is durable too, or known to be missing; perhaps now."""
+        for track, presses in self._waiting_presses.items():
+            if press in presses:
+                self._to_tell[track].append(tell)
+                return
+        tell()
 
     def bind(self, shift: BindShift, reply: Reply | None) -> None:
         """Make a shift durable, with the reply to the command that asked for it, if one did."""
@@ -236,10 +246,13 @@ class Recorder:
             self._refuse(press.button.name)
             return Refuse(press.button.name, press.request_id, f"the press is not kept: {error}", is_temporary=True)
         if press.track is not None:
-            self._awaiting_pre_roll[press.track.track] = press.button.name
+            self._waiting_presses[press.track.track] = set()
+            self._to_tell[press.track.track] = []
+        if press.track_id in self._waiting_presses:
+            self._waiting_presses[press.track_id].add(press.id)
+        if press.track is not None:
             self._cutter.save_pre_roll(OpenTrack(press.track, at))
-        else:
-            self._acknowledge(press.button.name)
+        self.when_safe(press.id, lambda: self._acknowledge(press.button.name))
         if press.snapshot_id is not None:
             self._snapshot(OpenSnapshot(press.snapshot_id, press.id, at, press.button.name, press.simulated))
         self.journal.append(press.id, data)
@@ -263,9 +276,9 @@ class Recorder:
         return [(known.id, known.data) for known in reversed(self._outbox.recent_presses(_RESTORED))]
 
     def _tell_person(self, track: str) -> None:
-        button = self._awaiting_pre_roll.pop(track, None)
-        if button is not None:
-            self._acknowledge(button)
+        self._waiting_presses.pop(track, None)
+        for tell in self._to_tell.pop(track, ()):
+            tell()
 
     def _finish(self, track: str) -> None:
         known = self._outbox.track(track)

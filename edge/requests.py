@@ -18,7 +18,7 @@ NETWORK_UNCERTAINTY_NS = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The press is durable as `press`; `repeated`: it already was, this request made no further one."""
+    """The press is durable as `press`, with the sound before it where there is any; `repeated`: it already was."""
 
     press: str
     repeated: bool

@@ -55,11 +55,7 @@ def presses_of(database: Path) -> dict[str, PressData]:
 
 
 def missing(witnessed: Witnessed, database: Path, ledger: Ledger) -> list[str]:
-    """What was acknowledged and is not at the bridge yet.
-
-    The lamp promises the press and the sound before it, so its track has to be complete. The answer of the box's page
-    promises the press alone: its track may be lost, if the bridge was told so.
-    """
+    """What was acknowledged, by the lamp or by the page, and is not at the bridge yet: the press, a complete track."""
     presses = presses_of(database)
     tracks = ledger.tracks()
     wanted: dict[str, str] = {press: f"request {request}" for request, press in witnessed.pages.items()}
@@ -73,8 +69,6 @@ def missing(witnessed: Witnessed, database: Path, ledger: Ledger) -> list[str]:
         track = tracks.get(presses[press].track or "") if press in presses else None
         if press not in presses:
             found.append(f"{what}: press {press} was acknowledged and is not there")
-        elif track is not None and track.state == "lost" and press in witnessed.pages.values():
-            continue
         elif track is None or track.state != "complete" or track.damaged:
             state = "missing" if track is None else track.damaged or track.state
             found.append(f"{what}: the track {presses[press].track} of press {press} is {state}")

@@ -5,6 +5,7 @@ from box_parts import S, counting_ids
 from desk import Desk
 
 from edge.commands import Commands, Reach
+from edge.cutter import PreRollSaved
 from edge.lamps import Lamps
 from edge.wire import Extend, PressCommand, encode
 
@@ -24,7 +25,9 @@ class Asked(Desk):
             clock=self.clock,
             reach=lambda: self.reach,
             offer=lambda _: None,
+            send=(sent := []).append,
         )
+        self.sent = sent
         self.track = self.press(PRESS_NS).track_id
         self.numbers = counting_ids()
 
@@ -64,6 +67,38 @@ def test_a_window_that_is_overwritten_or_larger_than_a_track_is_refused(desk):
     assert not desk.extend(after_s=1).ok
 
 
+def by_command(desk, command_id):
+    assert desk.commands.answer(encode(PressCommand(id=command_id, button="green")), PRESS_NS) is None
+
+
 def test_a_press_by_command_says_how_late_it_may_be(desk):
-    reply = desk.commands.answer(encode(PressCommand(id=desk.numbers(), button="green")), PRESS_NS)
+    by_command(desk, desk.numbers())
+    (reply,) = desk.sent
     assert desk.outbox.press(reply.result["press"]).data.stamp_uncertainty_ms == 1000
+
+
+def red_by_command(desk, command_id):
+    assert desk.commands.answer(encode(PressCommand(id=command_id, button="red")), PRESS_NS + 600 * S) is None
+
+
+def test_the_answer_to_a_press_waits_for_the_sound_before_it_also_when_it_is_asked_again(desk):
+    command_id = desk.numbers()
+    red_by_command(desk, command_id)
+    red_by_command(desk, command_id)
+    assert desk.sent == []
+    track = desk.work.pre_rolls[-1].plan.track
+    desk.recorder.pre_roll_saved(PreRollSaved(track, desk.outbox.files.folder / "x", None))
+    assert [(reply.id, reply.ok) for reply in desk.sent] == [(command_id, True)] * 2
+    assert desk.lit == ["red"]
+    assert desk.commands.answer(encode(PressCommand(id=command_id, button="red")), PRESS_NS + 601 * S) == desk.sent[0]
+
+
+def test_where_there_is_no_sound_before_it_the_answer_comes_all_the_same(desk):
+    red_by_command(desk, desk.numbers())
+    desk.recorder.pre_roll_saved(PreRollSaved(desk.work.pre_rolls[-1].plan.track, None, "the ring is absent"))
+    assert [reply.ok for reply in desk.sent] == [True]
+
+
+def test_a_press_that_is_refused_is_answered_at_once(desk):
+    assert desk.commands.answer(encode(PressCommand(id=desk.numbers(), button="none")), PRESS_NS) is None
+    assert [reply.ok for reply in desk.sent] == [False]
