@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from demo.processes import ProcessFailedError
+from edge.eye.fetch import FetchFailed
 from image import base, boot_test, build, keys, sources
 from image.disk import Layout
 from image.machine import BootError
@@ -80,7 +81,7 @@ def main(
                 from image import figures as page  # noqa: PLC0415
 
                 page.write(image, figures)
-    except (RuntimeError, OSError, ProcessFailedError, BootError, LabError) as error:
+    except (RuntimeError, OSError, ProcessFailedError, FetchFailed, BootError, LabError) as error:
         raise click.ClickException(str(error)) from error
     except subprocess.CalledProcessError as error:
         raise click.ClickException(

@@ -9,7 +9,9 @@ import sys
 import zipfile
 from pathlib import Path
 
+from edge.eye.fetch import fetch
 from image.recipe import PYTHON
+from models import weights
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements" / "image.txt"
@@ -22,14 +24,16 @@ UNUSED = ("_distutils_hack", "faker", "pip", "pkg_resources", "polyfactory", "se
 
 def key() -> str:
     """A hash over what `install_locked` installs."""
-    return hashlib.sha256(repr((PYTHON, _TAGS, UNUSED)).encode() + LOCK.read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(
+        repr((PYTHON, _TAGS, UNUSED, weights.DETECTOR_SHA256)).encode() + LOCK.read_bytes()
+    ).hexdigest()[:16]
 
 
 def install_locked(root: Path) -> None:
-    """Make `root`/opt/earshot with the locked libraries alone; it sees Debian's own packages, too.
+    """Make `root`/opt/earshot with the locked libraries and the face detector; it sees Debian's own packages, too.
 
     They are fetched through pip and checked against their hashes. Raises subprocess.CalledProcessError where a wheel
-    can't be had.
+    can't be had, `FetchFailed` where the detector can't.
     """
     home = root / HOME
     packages = home / PACKAGES
@@ -39,6 +43,9 @@ def install_locked(root: Path) -> None:
     (home / "bin").mkdir()
     for name in ("python", "python3", f"python{PYTHON}"):
         (home / "bin" / name).symlink_to(f"/usr/bin/python{PYTHON}")
+    models = home / weights.PLACE
+    models.mkdir(parents=True)
+    shutil.copyfile(fetch(), models / weights.DETECTOR)
 
 
 def install_project(root: Path, extensions: Path, epoch_s: int) -> list[str]:

@@ -35,6 +35,7 @@ SYSTEM = [
     "rauc-service",
     "libubootenv-tool",
     "gpiod",
+    "fonts-dejavu-core",
     "less",
 ]
 WIRELESS = ["iwd", "wireless-regdb", "firmware-brcm80211"]

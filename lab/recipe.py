@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lab import lockfile
 from lab.errors import LabError
+from models import weights
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -92,7 +93,7 @@ class Recipe:
         """Sixteen hex digits that change with anything the image is made of."""
         digest = hashlib.sha256()
         parts = [*SUITES, *self.packages, *MODULES, self.field.before_project]
-        parts += [self.build_lock, self.box_lock, self.lab_lock]
+        parts += [self.build_lock, self.box_lock, self.lab_lock, weights.DETECTOR_SHA256]
         parts += [part for name in sorted(self.programs) for part in (name, self.programs[name])]
         for part in parts:
             digest.update(f"{len(part)}:".encode() + part.encode())

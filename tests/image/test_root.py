@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from image import environment, tree
+from image.recipe import PROFILES
+from models import weights
 
 OVERLAY = tree.OVERLAY
 ROOT = Path(__file__).parents[2]
@@ -53,6 +55,20 @@ def test_the_rings_have_memory_of_their_own():
     for place in ("/run/earshot", "/run/earshot-eye"):
         assert mounts()[place][2] == "tmpfs"
         assert f"d {place} " in (ROOT / "systemd/tmpfiles.d/earshot.conf").read_text()
+
+
+def test_what_the_eye_needs_is_in_the_image(tmp_path, monkeypatch):
+    """Its detector, the fonts of its pictures, its unit; which waits for its settings as the ear's does."""
+    weights_file = tmp_path / "detector"
+    weights_file.write_bytes(b"weights")
+    monkeypatch.setattr(environment, "_fetch", lambda packages: None)
+    monkeypatch.setattr(environment, "fetch", lambda: weights_file)
+    environment.install_locked(tmp_path / "root")
+    installed = tmp_path / "root/opt/earshot/share/earshot/models" / weights.DETECTOR
+    assert installed.read_bytes() == b"weights"
+    assert all("fonts-dejavu-core" in profile.packages for profile in PROFILES.values())
+    ear, eye = (OVERLAY / f"etc/systemd/system/earshot-{name}.service.d/image.conf" for name in ("ear", "eye"))
+    assert eye.read_text() == ear.read_text()
 
 
 def test_what_provisioning_replaces_is_mounted_after_it():

@@ -91,11 +91,11 @@ def test_markers_of_a_lock_are_those_of_the_guest():
 
 def test_the_box_is_installed_by_the_lines_of_the_field_page():
     install = recipe.field_install((ROOT / "docs/FIELD.md").read_text())
-    assert {"python3-venv", "libasound2-dev"} <= set(install.packages)
+    assert {"python3-venv", "libasound2-dev", "fonts-dejavu-core"} <= set(install.packages)
     assert "\\" not in "".join(install.packages)
     assert install.before_project.count("--require-hashes") == 2
     assert "systemd-sysusers" in install.after_project
-    assert "earshot-ear.service" in install.after_project
+    assert {"systemd/earshot-ear.service", "systemd/earshot-eye.service"} <= set(install.after_project.split())
     assert "pip" not in install.after_project
 
 
