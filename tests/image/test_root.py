@@ -128,3 +128,14 @@ def test_the_overlay_gives_no_password_and_no_console():
     assert "PasswordAuthentication no" in sshd
     assert "PermitRootLogin prohibit-password" in sshd
     assert "getty.target" in tree._MASKED
+
+
+def test_what_no_index_has_built_is_made_from_locked_sources():
+    from image import extensions
+
+    text = extensions.locked()
+    entries = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert {entry.partition("==")[0] for entry in entries} == set(extensions.NAMES)
+    assert text.count("--hash=sha256:") >= len(extensions.NAMES)
+    image_lock = (ROOT / "requirements/image.txt").read_text()
+    assert not any(f"\n{name}==" in image_lock for name in extensions.NAMES)
