@@ -15,8 +15,9 @@ from lab.device.waiting import run, wait_until
 CONFIG = Path("/etc/earshot/box.toml")
 DATA = Path("/var/lib/earshot")
 RING = Path("/run/earshot/audio.ring")
+FACE_RING = Path("/run/earshot-eye/face.ring")
 EARSHOT = "/opt/earshot/bin/earshot"
-EAR, BOX = "earshot-ear", "earshot-box"
+EAR, EYE, BOX = "earshot-ear", "earshot-eye", "earshot-box"
 _CREDENTIAL = Path("/etc/credstore/earshot.broker-password")
 _DROP_IN = Path("/run/systemd/system/earshot-box.service.d/lab.conf")
 
@@ -117,7 +118,7 @@ class Installation:
 
     def story(self, since_s: float) -> str:
         """What units and systemd said in the last seconds, for a failed test."""
-        records = [record for unit in (EAR, BOX) for record in self.log(unit=unit, since_s=since_s)]
+        records = [record for unit in (EAR, EYE, BOX) for record in self.log(unit=unit, since_s=since_s)]
         records.sort(key=lambda record: int(record["__MONOTONIC_TIMESTAMP"]))
         return "\n".join(
             f"{int(record['__MONOTONIC_TIMESTAMP']) / 1e6:10.3f} {record.get('SYSLOG_IDENTIFIER')}: {record['MESSAGE']}"

@@ -64,6 +64,7 @@ def set_clock():
 DOORS = {
     "read configuration": read("/etc/earshot/box.toml"),
     "read sound card": read("/dev/snd/controlC0"),
+    "read camera": read("/dev/video0"),
     "read input device": read_some("/dev/input", "event*"),
     "read gpio chip": read("/dev/gpiochip0"),
     "read disk": read("/dev/vda"),
@@ -75,6 +76,7 @@ DOORS = {
     "read shadow": read("/etc/shadow"),
     "see process 1": read("/proc/1/status"),
     "write ring folder": write("/run/earshot"),
+    "write face ring folder": write("/run/earshot-eye"),
     "write outbox folder": write("/var/lib/earshot"),
     "write own temporary folder": write("/tmp"),
     "write configuration": write("/etc/earshot"),

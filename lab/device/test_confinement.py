@@ -1,20 +1,17 @@
 """What each process may do: its own work and nothing else, tried out and not only declared."""
 
-import json
 import os
 import pwd
 import stat
-from pathlib import Path
 
 import pytest
 
-from lab.device.installation import BOX, CONFIG, DATA, EAR, RING
+from lab.device.confinement import probed, status_of
+from lab.device.installation import BOX, CONFIG, DATA, EAR, EYE, RING
 from lab.device.waiting import run
 
 # Tenths of systemd's points: 2.0 is the last "OK".
 EXPOSURE_MAX = 20
-UNITS = Path("/etc/systemd/system")
-PROBE = Path(__file__).with_name("probe.py")
 
 each = pytest.mark.parametrize("unit", [EAR, BOX])
 
@@ -42,10 +39,7 @@ MAY = {
 
 @each
 def test_it_runs_as_its_own_user_without_any_power(counter, unit, say):
-    pid = counter.box.pid(unit)
-    status = dict(
-        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
-    )
+    status = status_of(counter.box.pid(unit))
     user = pwd.getpwnam(unit)
     groups = sorted(os.getgrouplist(unit, user.pw_gid))
     say({name: status[name] for name in ("Uid", "Groups", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp")})
@@ -56,7 +50,7 @@ def test_it_runs_as_its_own_user_without_any_power(counter, unit, say):
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
 
 
-@each
+@pytest.mark.parametrize("unit", [EAR, EYE, BOX])
 def test_systemd_itself_judges_it_safe(unit, say):
     said = run(
         "systemd-analyze", "security", "--no-pager", f"--threshold={EXPOSURE_MAX}", f"{unit}.service", check=False
@@ -91,38 +85,9 @@ def test_files_belong_to_whom_they_should(counter, say):
 
 
 @each
-def test_of_all_that_is_tried_it_may_do_its_own_work_alone(counter, unit, tmp_path, say):
+def test_of_all_that_is_tried_it_may_do_its_own_work_alone(counter, unit, say):
     """The unit itself, word for word, with a program in it that tries doors."""
-    said = probed(unit, tmp_path)
+    said = probed(unit)
     for door, outcome in said.items():
         say(f"{door}: {outcome}")
     assert {door for door, outcome in said.items() if outcome == "may"} == MAY[unit]
-
-
-def probed(unit, tmp_path):
-    """What the doors of probe.py answer to a program in the place of the unit's own."""
-    out = Path("/run/earshot-lab/probed")
-    out.unlink(missing_ok=True)
-    program = Path("/run/earshot-lab/probe.py")
-    program.write_text(PROBE.read_text())
-    program.chmod(0o644)
-    program.parent.chmod(0o755)
-    lines = []
-    for line in (UNITS / f"{unit}.service").read_text().splitlines():
-        key = line.partition("=")[0]
-        if key == "ExecStart":
-            lines.append(f"ExecStart=/opt/earshot/bin/python -I {program}")
-            lines.append(f"StandardOutput=file:{out}")
-        elif key == "Type":
-            lines.append("Type=oneshot")
-        elif key not in {"NotifyAccess", "WatchdogSec", "Restart", "RestartSec", "RestartSteps", "RestartMaxDelaySec"}:
-            lines.append(line)
-    probe = Path(f"/run/systemd/system/{unit}-probe.service")
-    probe.write_text("\n".join(lines))
-    run("systemctl", "daemon-reload")
-    try:
-        run("systemctl", "start", probe.name)
-    finally:
-        probe.unlink()
-        run("systemctl", "daemon-reload")
-    return json.loads(out.read_text())
