@@ -25,6 +25,9 @@ class BlobMissing(BlobError):
     """There is no blob of this key."""
 
 
+_PUT_AGAIN = 3
+
+
 class Blobs:
     """A blob store. Thread-safe. `put` returns only when the bytes are durable."""
 
@@ -37,7 +40,7 @@ class Blobs:
         """Store a file's bytes under `key`, replacing what is there; raises `BlobError`."""
         self._fault("bridge.blob.before_put")
         try:
-            obstore.put(self._store, key, source)
+            self._stage_and_rename(key, source)
             self._fault("bridge.blob.before_fsync")
             if self._folder is not None:
                 _remove_staged(self._folder / key)
@@ -45,6 +48,18 @@ class Blobs:
         except (BaseError, OSError) as error:
             raise BlobError(f"blob {key!r} cannot be written: {error}") from error
         self._fault("bridge.blob.after_put")
+
+    def _stage_and_rename(self, key: str, source: Path) -> None:
+        for _ in range(_PUT_AGAIN):
+            try:
+                obstore.put(self._store, key, source)
+            except BaseError:
+                if self._folder is None:
+                    raise
+                # Another worker that stores the same blob may have taken our staged file for a dead one's.
+                continue
+            return
+        obstore.put(self._store, key, source)
 
     def size_bytes(self, key: str) -> int:
         """Length of a blob; raises `BlobMissing` or `BlobError`."""

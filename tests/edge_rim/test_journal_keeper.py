@@ -60,5 +60,5 @@ def test_what_could_not_be_written_is_written_when_it_can_be(tmp_path):
     assert not faults.active
     take(4)
     lines = text().splitlines()[1:]
-    assert [line.split(";")[-3] for line in lines] == [press_id for press_id, _ in held]
-    assert [line.split(";")[-4] for line in lines] == ["yes", "yes", "no"]
+    assert [line.split(";")[-4] for line in lines] == [press_id for press_id, _ in held]
+    assert [line.split(";")[-5] for line in lines] == ["yes", "yes", "no"]

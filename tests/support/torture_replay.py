@@ -7,12 +7,17 @@ from pathlib import Path
 
 from broker import Listener, box_user
 
+from cloud_bridge.store import tallies
+from cloud_bridge.store.engine import open_store
 from demo.chain import BOX, SITE, Chain, Settings
 from demo.ledger import Ledger
 from edge.wire import BRIDGE_STATE_TOPIC, TrackData, chunk_topic, decode_event, manifest_topic, topic
 
 # Accounts and the like are not evidence; `box`, `series` and these columns tell when something was heard.
-_TABLES_LEFT_OUT = {"box", "account", "web_session", "audit", "alembic_version", "change", "sqlite_sequence", "series"}
+_TABLES_LEFT_OUT = {
+    *("box", "account", "web_session", "audit", "alembic_version", "change", "sqlite_sequence", "series"),
+    *("lease", "tally_dirty"),
+}
 _COLUMNS_LEFT_OUT = {"received_ns", "change", "completed_ns", "first_ns", "last_ns"}
 _TIMEOUT_S = 60.0
 
@@ -53,7 +58,8 @@ def event_payloads(database: Path) -> list[bytes]:
 
 
 def canonical(database: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All evidence in a bridge's database: table → sorted rows, without what tells only when it arrived."""
+    """All evidence in a stopped bridge's database: table → sorted rows, without what tells only when it arrived."""
+    _count_all(database)
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         dump = {}
@@ -62,6 +68,16 @@ def canonical(database: Path) -> dict[str, list[tuple[object, ...]]]:
             kept = ", ".join(f'"{column}"' for column in columns if column not in _COLUMNS_LEFT_OUT)
             dump[name] = sorted(connection.execute(f'SELECT {kept} FROM "{name}"').fetchall(), key=repr)
         return dump
+
+
+def _count_all(database: Path) -> None:
+    """Finish the counts that the bridge was stopped in."""
+    store = open_store(f"sqlite:///{database}")
+    try:
+        while tallies.count_dirty(store):
+            pass
+    finally:
+        store.close()
 
 
 def differences(left: dict[str, list[tuple[object, ...]]], right: dict[str, list[tuple[object, ...]]]) -> list[str]:

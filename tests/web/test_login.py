@@ -172,7 +172,24 @@ def test_after_the_login_one_comes_where_one_wanted_to_go(stranger):
     assert log_in(stranger, form={"next": asked}).headers["location"] == asked
 
 
-POSTS = ["/login", "/logout", "/language", "/account/sessions/revoke", "/boxes/riga/counter-1/identify"]
+SAMPLES = {"site": "riga", "box": "counter-1", "code_id": "AAAAA", "offer": "a" * 32, "snapshot_id": "a" * 32}
+FORMS = [
+    "/login",
+    "/logout",
+    "/language",
+    "/account/sessions/revoke",
+    "/boxes/{site}/{box}/identify",
+    "/enrol/boxes/{site}/{box}/revoke",
+    "/enrol/codes",
+    "/enrol/codes/{code_id}/withdraw",
+    "/snapshots/{snapshot_id}/qualify",
+    "/api/v1/snapshots/{snapshot_id}/qualification",
+    "/updates/offers",
+    "/updates/offers/{offer}/withdraw",
+]
+POSTS = [path.format(**SAMPLES) for path in FORMS]
+# Boxes prove themselves by what they send, and no browser has anything that they could.
+PROVED = {"/api/enrol", "/api/enrol/renew"}
 
 
 @pytest.mark.parametrize("path", POSTS)
@@ -194,7 +211,7 @@ def test_every_form_is_in_the_list_above(app):
         for handler in route.route_handlers
         if not {str(method) for method in handler.http_methods} <= {"GET", "HEAD", "OPTIONS"}
     }
-    assert unsafe == {path.replace("riga/counter-1", "{site}/{box}") for path in POSTS}
+    assert unsafe == {*FORMS} | PROVED
 
 
 def test_one_sees_and_ends_ones_other_sessions_and_nobody_elses(make_app, client, world):
