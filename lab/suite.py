@@ -81,6 +81,8 @@ def command(clock: Clock, selection: Selection) -> str:
     """The shell command that installs the project and runs the tests."""
     pytest = ["/opt/lab/bin/pytest", "-p", "lab.plugin", "-p", "no:cacheprovider", "-v", "--color=no"]
     pytest += ["--rootdir=/project", "--config-file=/project/pyproject.toml", "--junit-xml=/job/junit.xml"]
+    # The format that has a place for the figures of a test.
+    pytest += ["--override-ini=junit_family=xunit1"]
     pytest += ["-m", _MARKS[clock], *(["-k", selection.expression] if selection.expression else [])]
     pytest += [f"/project/{path}" for path in selection.paths]
     return f"{INSTALL}export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1\n{shlex.join(pytest)}\n"

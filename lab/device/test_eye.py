@@ -123,7 +123,8 @@ def test_it_runs_as_its_own_user_without_any_power(ring, installation, say):
     assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
 
 
-def test_of_all_that_is_tried_it_may_do_its_own_work_alone(ring, say):
+def test_of_all_that_is_tried_it_may_do_its_own_work_alone(ring, counter, say):
+    """With the counter around it: what it may not touch is there."""
     said = probed(EYE)
     for door, outcome in said.items():
         say(f"{door}: {outcome}")
