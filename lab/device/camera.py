@@ -22,7 +22,8 @@ class VividCamera:
         modprobe("vivid", *_OPTIONS)
         if not self.plugged:
             self.plug()
-        run("udevadm", "settle")
+        else:
+            self._settle()
 
     @property
     def plugged(self) -> bool:
@@ -40,7 +41,7 @@ class VividCamera:
         (_DRIVER / "bind").write_text(_NAME)
         wait_until(lambda: self.plugged, f"{DEVICE} is there")
         now_ns = time.monotonic_ns()
-        run("udevadm", "settle")
+        self._settle()
         return now_ns
 
     def cover(self) -> int:
@@ -54,6 +55,11 @@ class VividCamera:
         """Take the hand away; returns when it had gone, CLOCK_MONOTONIC ns."""
         self._set(_PATTERN, 0)
         return time.monotonic_ns()
+
+    def _settle(self) -> None:
+        run("udevadm", "settle")
+        # The other source dates a frame to the end of its time, which lies ahead when it is handed over.
+        self._set("timestamp_source", 1)
 
     def _number_of_black(self) -> int:
         said = run("v4l2-ctl", "--device", DEVICE, "--list-ctrls-menus").stdout
