@@ -81,6 +81,15 @@ class Ledger:
             found[key] = StoredTrack(key, press, state, damaged, decoded, None if blob is None else self._blobs / blob)
         return found
 
+    def pictured(self) -> set[str]:
+        """The presses whose snapshot and its picture are there."""
+        query = (
+            "SELECT snapshot.press FROM snapshot JOIN track ON track.id = snapshot.id"
+            " WHERE track.kind = 'picture' AND track.state = 'complete'"
+        )
+        with self._connect() as connection:
+            return {press for (press,) in connection.execute(query)}
+
     def quarantined(self) -> list[tuple[str, str]]:
         """Topic and reason of everything that the bridge refused."""
         with self._connect() as connection:
