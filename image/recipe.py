@@ -39,8 +39,8 @@ SYSTEM = [
     "less",
 ]
 WIRELESS = ["iwd", "wireless-regdb", "firmware-brcm80211"]
-# What PyPI has as source only, or not at all, for this Python; the environment in /opt/earshot sees them.
-PYTHON_PACKAGES = ["python3", "python3-systemd", "python3-evdev", "python3-alsaaudio", "python3-libgpiod", "alsa-utils"]
+# The environment in /opt/earshot sees these, too.
+PYTHON_PACKAGES = ["python3", "python3-libgpiod", "libasound2t64", "alsa-utils"]
 
 # Parts of packages that no box can use: documentation, and drivers of hardware that no Raspberry Pi has.
 LEFT_OUT = (
