@@ -33,7 +33,6 @@ _PATIENCE = base64.b64encode(b"[Service]\nTimeoutStartSec=15min\nWatchdogSec=0\n
 PATIENT = " ".join(
     (
         "systemd.watchdog_sec=5min systemd.default_device_timeout_sec=15min systemd.default_timeout_start_sec=15min",
-        "systemd.show_status=1",
         *(f"systemd.set_credential_binary=systemd.unit-dropin.{unit}.service:{_PATIENCE}" for unit in _UNITS),
     )
 )
@@ -126,7 +125,7 @@ def run(image: Path, folder: Path, *, idle_s: float) -> dict[str, Any]:
         copy = folder / "card.img"
         subprocess.run(["cp", "--sparse=always", str(image), str(copy)], check=True)
         put_sheet(copy, sheet(of))
-        put_extra(copy, PATIENT)
+        put_extra(copy, f"quiet {PATIENT}")
         begin = time.monotonic()
         with BoxMachine(copy, folder / "machine", of.ports) as machine:
             machine.wait_for_ssh(of.identity, BOOT_TIMEOUT_S)
@@ -164,7 +163,6 @@ def boot_figures(machine: BoxMachine, of: World) -> dict[str, Any]:
         "userspace_s": userspace,
         "provisioned_s": provisioned,
         "ready_s": max(ear, box),
-        "blame": machine.ssh(of.identity, "systemd-analyze blame --no-pager | head -12", check=False).splitlines(),
     }
 
 

@@ -18,7 +18,7 @@ U_BOOT = Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 # The address of this machine as the guest sees it.
 HOST = "10.0.2.2"
 _DISK_GIB = 6
-_SSH_TIMEOUT_S = 120
+_SSH_TIMEOUT_S = 600
 
 
 class BootError(RuntimeError):

@@ -35,7 +35,7 @@ def run(image: Path, folder: Path, cuts: int, seed: int = 1) -> dict[str, Any]:
         card = folder / "card.img"
         subprocess.run(["cp", "--sparse=always", str(image), str(card)], check=True)
         put_sheet(card, sheet(of))
-        put_extra(card, PATIENT)
+        put_extra(card, f"systemd.show_status=1 {PATIENT}")
         expected, span_s = _uninterrupted(card, folder / "whole", of)
         rounds = []
         for number in range(cuts):
