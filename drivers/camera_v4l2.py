@@ -35,7 +35,7 @@ class V4l2Camera:
 
     `device` is a path, best one below /dev/v4l/by-id or by-path. Construction opens it and starts the stream in the
     size that the camera has nearest to `width` x `height` (read `width` and `height`): raises `DeviceLost` where it is
-    absent or busy (try again), `DriverError` where it is no camera or may not be opened (change something).
+    absent, busy or not to be opened yet (try again), `DriverError` where it is no camera (change something).
 
     The kernel stamps frames on CLOCK_MONOTONIC when they begin to arrive. A driver that stamps otherwise, or not
     plausibly, is stamped when its frame is fetched, with an uncertainty of a frame's time more.
@@ -224,6 +224,7 @@ class V4l2Camera:
         reason = f"camera {self._device} can't be opened: {error.strerror}"
         if error.errno in _ABSENT:
             return DeviceLost(f"{reason}; plug it in, or set eye.device to a path of /dev/v4l/by-id")
-        if error.errno in (errno.EACCES, errno.EPERM):
-            return DriverError(f"{reason}; add the user of this process to the group 'video'")
+        if error.errno == errno.EACCES:
+            # A device that has just been plugged in is root's alone until udev has given it to its group.
+            return DeviceLost(f"{reason}; if it stays so, add the user of this process to the group 'video'")
         return DriverError(f"{reason}; check eye.device, eye.width and eye.height")

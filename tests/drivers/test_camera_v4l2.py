@@ -149,6 +149,13 @@ def test_what_may_come_back_is_lost(clock, number):
         opened(kernel)
 
 
+def test_a_camera_that_udev_has_not_given_to_its_group_yet_is_tried_again_and_the_remedy_is_told(clock):
+    kernel = small(clock)
+    kernel.fails["open"] = errno.EACCES
+    with pytest.raises(DeviceLost, match="group 'video'"):
+        opened(kernel)
+
+
 @pytest.mark.parametrize("step", ["s_fmt", "s_parm", "reqbufs", "querybuf", "qbuf", "streamon"])
 def test_a_camera_that_goes_while_it_is_opened_is_given_back(clock, step):
     kernel = small(clock)
@@ -161,7 +168,6 @@ def test_a_camera_that_goes_while_it_is_opened_is_given_back(clock, step):
 @pytest.mark.parametrize(
     ("prepare", "says"),
     [
-        (lambda kernel: kernel.fails.update(open=errno.EACCES), "group 'video'"),
         (lambda kernel: kernel.fails.update(querycap=errno.ENOTTY), "no video device"),
         (lambda kernel: setattr(kernel, "capabilities", v4l2.CAP_STREAMING), "index0"),
         (lambda kernel: setattr(kernel, "formats", {"H264": [(640, 480)]}), "neither YUYV nor JPEG nor RGB"),
