@@ -25,12 +25,15 @@ from cloud_bridge.store.rows import (
     TrackRow,
     TrackState,
 )
+from cloud_bridge.store.sight import FULL, Sight, sees_track
 
 LIMIT_MAX = 500
 
 
-def list_presses(store: Store, where: PressFilter, cursor: Cursor | None = None, limit: int = 50) -> PressPage:
-    """One page of presses, newest first, after `cursor`; `limit` is cut to `LIMIT_MAX`."""
+def list_presses(
+    store: Store, where: PressFilter, cursor: Cursor | None = None, limit: int = 50, sight: Sight = FULL
+) -> PressPage:
+    """One page of the presses that `sight` holds, newest first, after `cursor`; `limit` is cut to `LIMIT_MAX`."""
     limit = max(1, min(limit, LIMIT_MAX))
     query = _presses().order_by(t.press.c.wall_ns.desc(), t.press.c.id.desc()).limit(limit + 1)
     for column, value in (
@@ -40,6 +43,8 @@ def list_presses(store: Store, where: PressFilter, cursor: Cursor | None = None,
     ):
         if value is not None:
             query = query.where(column == value)
+    if not sight.is_everything:
+        query = query.where(sight.where())
     if where.state is not None:
         query = query.where(*_in_state(where.state))
     if where.since_ns is not None:
@@ -55,13 +60,15 @@ def list_presses(store: Store, where: PressFilter, cursor: Cursor | None = None,
     return PressPage(page, Cursor(page[-1].instant.wall_ns, page[-1].id) if more else None)
 
 
-def press(store: Store, press_id: str) -> PressDetail | None:
-    """A press and its tracks, or None where no such press has arrived."""
+def press(store: Store, press_id: str, sight: Sight = FULL) -> PressDetail | None:
+    """A press and its tracks, or None where no such press has arrived or `sight` does not hold it."""
     with store.read() as connection:
         found = connection.execute(_presses().where(t.press.c.id == press_id)).one_or_none()
         if found is None:
             return None
         row = press_row(found)
+        if not sight.holds(row.site, row.box, row.button, row.employee):
+            return None
         wanted = [t.track.c.press == press_id]
         if row.track is not None:
             # Compared with None these would mean "of no other track", which nearly all tracks are.
@@ -72,15 +79,22 @@ def press(store: Store, press_id: str) -> PressDetail | None:
     return PressDetail(row, tuple(tracks))
 
 
-def track(store: Store, track_id: str) -> TrackRow | None:
-    """A track, or None."""
+def track(store: Store, track_id: str, sight: Sight = FULL) -> TrackRow | None:
+    """A track, or None where there is none or `sight` does not hold it."""
+    if not sight.is_everything and not sees_track(store, sight, track_id):
+        return None
     with store.read() as connection:
         found = connection.execute(_tracks().where(t.track.c.id == track_id)).one_or_none()
         return None if found is None else track_row(found)
 
 
-def track_peaks(store: Store, track_id: str) -> bytes | None:
-    """int8 pairs (minimum, maximum) for the waveform, or None while the track is not complete or does not decode."""
+def track_peaks(store: Store, track_id: str, sight: Sight = FULL) -> bytes | None:
+    """int8 pairs (minimum, maximum) for the waveform, or None while the track is not complete or does not decode.
+
+    None as well where `sight` does not hold the track.
+    """
+    if not sight.is_everything and not sees_track(store, sight, track_id):
+        return None
     with store.read() as connection:
         peaks: bytes | None = connection.execute(select(t.track.c.peaks).where(t.track.c.id == track_id)).scalar()
         return peaks

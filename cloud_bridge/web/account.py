@@ -15,6 +15,7 @@ from cloud_bridge.store import users
 from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
 from cloud_bridge.web.i18n import LANGUAGES
+from cloud_bridge.web.permits import SIGNED_IN
 from cloud_bridge.web.protection import local_path
 from cloud_bridge.web.visitor import (
     LANGUAGE_COOKIE,
@@ -79,7 +80,7 @@ def log_in(request: AnyRequest, data: URLEncodedBody[LoginForm]) -> Template | R
     return Redirect(target, status_code=303, cookies=[cookie])
 
 
-@post("/logout", sync_to_thread=True, include_in_schema=False)
+@post("/logout", opt=SIGNED_IN, sync_to_thread=True, include_in_schema=False)
 def log_out(request: AnyRequest) -> Redirect:
     """End the session."""
     services = services_of(request)
@@ -109,7 +110,7 @@ def choose_language(request: AnyRequest, data: URLEncodedBody[LanguageForm]) -> 
     return Redirect(local_path(data.next), status_code=303, cookies=[cookie])
 
 
-@get("/account", sync_to_thread=True, include_in_schema=False)
+@get("/account", opt=SIGNED_IN, sync_to_thread=True, include_in_schema=False)
 def show_account(request: AnyRequest) -> Template:
     """Where the visitor is logged in."""
     services = services_of(request)
@@ -129,7 +130,7 @@ def show_account(request: AnyRequest) -> Template:
     return page(request, "account.html", "account", sessions=rows)
 
 
-@post("/account/sessions/revoke", sync_to_thread=True, include_in_schema=False)
+@post("/account/sessions/revoke", opt=SIGNED_IN, sync_to_thread=True, include_in_schema=False)
 def revoke_session(request: AnyRequest, data: URLEncodedBody[RevokeForm]) -> Redirect:
     """End one of the visitor's own sessions, or all but this one."""
     services = services_of(request)

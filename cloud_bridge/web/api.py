@@ -10,10 +10,12 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 from msgspec import UNSET, Struct, UnsetType
 
+from cloud_bridge.access.table import Action
 from cloud_bridge.store import queries, snapshots
 from cloud_bridge.store.rows import BoxRow, Instant, PressRow, SeqGap, TrackRow
 from cloud_bridge.store.snapshots import BoxIndex
 from cloud_bridge.web.audio import describe_audio, send_audio
+from cloud_bridge.web.permits import may, needs, sight_of
 from cloud_bridge.web.press_view import cursor_text, is_dated, state_of
 from cloud_bridge.web.presses import (
     BoxQuery,
@@ -129,7 +131,7 @@ class ApiBox(Struct, frozen=True, kw_only=True):
     missing_ranges: list[SeqGap] | UnsetType = UNSET
 
 
-@get("/presses", sync_to_thread=True, operation_id="listPresses")
+@get("/presses", opt=needs(Action.SEE_PRESSES), sync_to_thread=True, operation_id="listPresses")
 def list_presses(
     request: AnyRequest,
     *,
@@ -141,18 +143,19 @@ def list_presses(
 ) -> ApiPressPage:
     """One page of presses."""
     store = services_of(request).store
-    found = queries.list_presses(store, parse_filter(box, trigger, sound), parse_cursor(cursor), limit)
+    where = parse_filter(box, trigger, sound)
+    found = queries.list_presses(store, where, parse_cursor(cursor), limit, sight_of(request))
     return ApiPressPage([_press(row) for row in found.presses], cursor_text(found.next) if found.next else None)
 
 
-@get("/presses/{press_id:str}", sync_to_thread=True, operation_id="getPress")
+@get("/presses/{press_id:str}", opt=needs(Action.SEE_PRESSES), sync_to_thread=True, operation_id="getPress")
 def get_press(request: AnyRequest, press_id: FromPath[str]) -> ApiPressDetail:
-    """One press with its tracks and its snapshot."""
+    """One press with its tracks and, for who may see pictures, its snapshot."""
     store = services_of(request).store
-    detail = queries.press(store, known_id(press_id))
+    detail = queries.press(store, known_id(press_id), sight_of(request))
     if detail is None:
         raise NotFoundException("there is no such press")
-    found = snapshots.of_press(store, press_id)
+    found = snapshots.of_press(store, press_id) if may(request, Action.SEE_PICTURES) else None
     return ApiPressDetail(
         press=_press(detail.press),
         tracks=[_track(row) for row in detail.tracks],
@@ -160,39 +163,40 @@ def get_press(request: AnyRequest, press_id: FromPath[str]) -> ApiPressDetail:
     )
 
 
-@get("/tracks/{track_id:str}", sync_to_thread=True, operation_id="getTrack")
+@get("/tracks/{track_id:str}", opt=needs(Action.SEE_PRESSES), sync_to_thread=True, operation_id="getTrack")
 def get_track(request: AnyRequest, track_id: FromPath[str]) -> ApiTrack:
     """One track."""
-    row = queries.track(services_of(request).store, known_id(track_id))
+    row = queries.track(services_of(request).store, known_id(track_id), sight_of(request))
     if row is None:
         raise NotFoundException("there is no such track")
     return _track(row)
 
 
-@get("/tracks/{track_id:str}/peaks", sync_to_thread=True, operation_id="getTrackPeaks")
+@get("/tracks/{track_id:str}/peaks", opt=needs(Action.LISTEN), sync_to_thread=True, operation_id="getTrackPeaks")
 def get_peaks(request: AnyRequest, track_id: FromPath[str]) -> ApiPeaks:
     """The waveform of a complete track."""
-    peaks = queries.track_peaks(services_of(request).store, known_id(track_id))
+    peaks = queries.track_peaks(services_of(request).store, known_id(track_id), sight_of(request))
     if peaks is None:
         raise NotFoundException("there is no waveform of this track")
     return ApiPeaks(list(memoryview(peaks).cast("b")))
 
 
-@get("/boxes", sync_to_thread=True, operation_id="listBoxes")
+@get("/boxes", opt=needs(Action.SEE_BOXES), sync_to_thread=True, operation_id="listBoxes")
 def list_boxes(request: AnyRequest) -> list[ApiBox]:
     """All boxes."""
     store = services_of(request).store
-    rows = queries.boxes(store)
+    sight = sight_of(request)
+    rows = [row for row in queries.boxes(store) if sight.holds_box(row.site, row.name)]
     indices = snapshots.box_indices(store, [(row.site, row.name) for row in rows])
     return [_box(row, indices.get((row.site, row.name))) for row in rows]
 
 
-@get("/boxes/{site:str}/{box:str}", sync_to_thread=True, operation_id="getBox")
+@get("/boxes/{site:str}/{box:str}", opt=needs(Action.SEE_BOXES), sync_to_thread=True, operation_id="getBox")
 def get_box(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> ApiBox:
     """One box, with the numbers of its events that are missing."""
     store = services_of(request).store
     row = next((row for row in queries.boxes(store) if (row.site, row.name) == (site, box)), None)
-    if row is None:
+    if row is None or not sight_of(request).holds_box(site, box):
         raise NotFoundException("there is no such box")
     index = snapshots.box_indices(store, [(site, box)]).get((site, box))
     return _box(row, index, list(queries.missing_seq(store, site, box)))

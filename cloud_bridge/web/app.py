@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from secrets import compare_digest
 
-from litestar import Litestar, Response, get
+from litestar import Litestar, Response, Router, get
 from litestar.config.csrf import CSRFConfig
 from litestar.datastructures import CacheControlHeader, State
 from litestar.exceptions import NotAuthorizedException
@@ -29,9 +29,10 @@ from cloud_bridge.web import account, boxes, bundles, enrol_api, enrol_page, pre
 from cloud_bridge.web.api import make_api
 from cloud_bridge.web.html import make_engine, make_environment
 from cloud_bridge.web.live import live_lifespan, stream_presses
+from cloud_bridge.web.permits import SIGNED_IN, require_permit
 from cloud_bridge.web.protection import answer_error, make_header_hook
 from cloud_bridge.web.settings import SendCommand, Services, WebSettings
-from cloud_bridge.web.visitor import PUBLIC, AnyRequest, SessionAuthentication, require_visitor, services_of
+from cloud_bridge.web.visitor import PUBLIC, AnyRequest, SessionAuthentication, services_of
 
 _BODY_BYTES_MAX = 64 * 1024
 _STATIC_AGE_S = 3600
@@ -92,7 +93,7 @@ def create_app(
         state=State({"services": services, "environment": environment, "registry": registry or CollectorRegistry()}),
         lifespan=[live_lifespan],
         middleware=[DefineMiddleware(SessionAuthentication)],
-        guards=[require_visitor],
+        guards=[require_permit],
         csrf_config=CSRFConfig(
             secret=settings.secret,
             cookie_name=f"{settings.cookie_prefix}earshot_form",
@@ -107,7 +108,7 @@ def create_app(
             title="Earshot bridge",
             version="1",
             description="Presses, their sound, and the boxes that they come from.",
-            path="/schema",
+            openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt=SIGNED_IN),
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         logging_config=None,

@@ -12,10 +12,12 @@ from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
 from msgspec import Struct
 
+from cloud_bridge.access.table import Action
 from cloud_bridge.blobs import BlobError, BlobMissing
 from cloud_bridge.store import queries
 from cloud_bridge.store.rows import TrackRow, TrackState
 from cloud_bridge.web import audit
+from cloud_bridge.web.permits import needs, sight_of
 from cloud_bridge.web.press_view import AUDIO_TYPES
 from cloud_bridge.web.presses import known_id
 from cloud_bridge.web.settings import Services
@@ -54,6 +56,7 @@ def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:
 
 @get(
     "/tracks/{track_id:str}/audio",
+    opt=needs(Action.LISTEN),
     sync_to_thread=True,
     operation_id="getTrackAudio",
     summary="The sound of a complete track",
@@ -62,7 +65,7 @@ def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:
 def send_audio(request: AnyRequest, track_id: FromPath[str], *, download: FromQuery[bool] = False) -> Response[Any]:
     """The sound itself, as FLAC, WAV or Ogg Opus; 404 while it is not complete."""
     services = services_of(request)
-    sound = _find(services, track_id, download=download)
+    sound = _find(request, track_id, download=download)
     action, again_s = ("track.download", 0.0) if download else ("track.listen", services.settings.listen_again_s)
     # Before the first byte leaves: who hears it is on record, or it is not heard.
     audit.record(services, request, action, track_id, unless_within_s=again_s)
@@ -86,6 +89,7 @@ def send_audio(request: AnyRequest, track_id: FromPath[str], *, download: FromQu
 
 @head(
     "/tracks/{track_id:str}/audio",
+    opt=needs(Action.LISTEN),
     sync_to_thread=True,
     operation_id="headTrackAudio",
     summary="Length and type of the sound of a complete track",
@@ -95,7 +99,7 @@ def describe_audio(
 ) -> Response[None]:
     """The headers of the whole sound. Nothing is heard, so nothing goes on record."""
     services = services_of(request)
-    sound = _find(services, track_id, download=download)
+    sound = _find(request, track_id, download=download)
     if request.headers.get("if-none-match") == sound.etag:
         return Response(None, status_code=304, headers=sound.headers)
     headers = {**sound.headers, "content-length": str(_size_bytes(services, sound))}
@@ -110,8 +114,9 @@ class _Sound(Struct, frozen=True):
     headers: dict[str, str]
 
 
-def _find(services: Services, track_id: str, *, download: bool) -> _Sound:
-    track = queries.track(services.store, known_id(track_id))
+def _find(request: AnyRequest, track_id: str, *, download: bool) -> _Sound:
+    sight = sight_of(request, Action.DOWNLOAD_SOUND if download else Action.LISTEN)
+    track = queries.track(services_of(request).store, known_id(track_id), sight)
     if track is None or track.state is not TrackState.COMPLETE or track.blob is None or track.manifest is None:
         raise NotFoundException("there is no sound of this track")
     etag = f'"{track.manifest.sha256}"'

@@ -11,12 +11,14 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Template
 from markupsafe import escape
 
+from cloud_bridge.access.table import Action
 from cloud_bridge.store import queries, snapshots
 from cloud_bridge.updates.offers import last_offers
 from cloud_bridge.web import audit
 from cloud_bridge.web.box_view import box_view, quarantine_view
 from cloud_bridge.web.html import page
 from cloud_bridge.web.i18n import Translator
+from cloud_bridge.web.permits import needs, sight_of
 from cloud_bridge.web.settings import CommandsUnavailable, Services
 from cloud_bridge.web.snapshot_view import box_index_text
 from cloud_bridge.web.updates_page import state_text
@@ -27,17 +29,20 @@ _FAULT_REPORTS = 100
 _QUARANTINE_ROWS = 50
 
 
-@get("/boxes", sync_to_thread=True, include_in_schema=False)
+@get("/boxes", opt=needs(Action.SEE_BOXES), sync_to_thread=True, include_in_schema=False)
 def show_boxes(request: AnyRequest) -> Template:
     """All boxes: are they there, do they record, what waits, what is missing, what is broken."""
     return _boxes_page(request, None)
 
 
-@post("/boxes/{site:str}/{box:str}/identify", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post(
+    "/boxes/{site:str}/{box:str}/identify", opt=needs(Action.IDENTIFY_BOXES), sync_to_thread=True, status_code=200,
+    include_in_schema=False,
+)  # fmt: skip
 def identify(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> Template | Response[str]:
     """Let a box blink so that a person finds it; answers what the box answered."""
     services = services_of(request)
-    if (site, box) not in queries.box_names(services.store):
+    if (site, box) not in queries.box_names(services.store) or not sight_of(request).holds_box(site, box):
         raise NotFoundException
     audit.record(services, request, "box.identify", f"{site}/{box}")
     text = _send_identify(services, translator_of(request), site, box)
@@ -47,7 +52,7 @@ def identify(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> Te
     return _boxes_page(request, {"site": site, "box": box, "text": text})
 
 
-@get("/quarantine", sync_to_thread=True, include_in_schema=False)
+@get("/quarantine", opt=needs(Action.SEE_QUARANTINE), sync_to_thread=True, include_in_schema=False)
 def show_quarantine(
     request: AnyRequest, before: Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)] = None
 ) -> Template:
@@ -63,10 +68,13 @@ def _boxes_page(request: AnyRequest, answer: dict[str, str] | None) -> Template:
     store = services_of(request).store
     translator = translator_of(request)
     views = []
-    found = snapshots.box_indices(store, queries.box_names(store))
+    sight = sight_of(request, Action.SEE_BOXES)
+    found = snapshots.box_indices(store, [name for name in queries.box_names(store) if sight.holds_box(*name)])
     indices = {f"{site}/{box}": box_index_text(translator, index) for (site, box), index in found.items()}
     updates = last_offers(store)
     for row in queries.boxes(store):
+        if not sight.holds_box(row.site, row.name):
+            continue
         gaps = queries.missing_seq(store, row.site, row.name) if row.missing else ()
         faults = queries.faults(store, row.site, row.name, _FAULT_REPORTS)
         offer = updates.get((row.site, row.name))

@@ -6,20 +6,21 @@ import io
 from typing import Annotated
 
 import segno
-from litestar import Request, get, post
-from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar import get, post
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from markupsafe import Markup
 from msgspec import Meta, Struct
 
+from cloud_bridge.access.table import Action
 from cloud_bridge.enrol.authority import EnrolError
 from cloud_bridge.enrol.registry import CertificateRow, CodeRow, CodeState
-from cloud_bridge.store.users import Role
 from cloud_bridge.web import audit
 from cloud_bridge.web.enrol_api import enrolment_of
 from cloud_bridge.web.html import page
 from cloud_bridge.web.i18n import Translator
+from cloud_bridge.web.permits import needs
 from cloud_bridge.web.visitor import AnyRequest, services_of, the_visitor, translator_of
 
 
@@ -65,17 +66,15 @@ class NewCode(Struct, frozen=True, kw_only=True):
     qr: Markup
 
 
-@get("/enrol", sync_to_thread=True, include_in_schema=False)
+@get("/enrol", opt=needs(Action.ENROL_BOXES), sync_to_thread=True, include_in_schema=False)
 def show_enrolment(request: AnyRequest) -> Template:
     """Codes and certificates."""
-    _require_admin(request)
     return _page(request)
 
 
-@post("/enrol/codes", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post("/enrol/codes", opt=needs(Action.ENROL_BOXES), sync_to_thread=True, status_code=200, include_in_schema=False)
 def make_code(request: AnyRequest, data: URLEncodedBody[CodeForm]) -> Template:
     """Make a code and show it; this once, for nobody can read it again."""
-    _require_admin(request)
     services = services_of(request)
     t = translator_of(request)
     site, box = data.site.strip().lower(), data.box.strip().lower()
@@ -98,10 +97,11 @@ def make_code(request: AnyRequest, data: URLEncodedBody[CodeForm]) -> Template:
     return _page(request, made=made)
 
 
-@post("/enrol/codes/{code_id:str}/withdraw", sync_to_thread=True, include_in_schema=False)
+@post(
+    "/enrol/codes/{code_id:str}/withdraw", opt=needs(Action.ENROL_BOXES), sync_to_thread=True, include_in_schema=False
+)
 def withdraw_code(request: AnyRequest, code_id: FromPath[str]) -> Redirect:
     """Make an unused code worthless."""
-    _require_admin(request)
     services = services_of(request)
     if not enrolment_of(services).withdraw_code(code_id, services.now_ns()):
         raise NotFoundException
@@ -109,10 +109,14 @@ def withdraw_code(request: AnyRequest, code_id: FromPath[str]) -> Redirect:
     return Redirect("/enrol", status_code=303)
 
 
-@post("/enrol/boxes/{site:str}/{box:str}/revoke", sync_to_thread=True, include_in_schema=False)
+@post(
+    "/enrol/boxes/{site:str}/{box:str}/revoke",
+    opt=needs(Action.ENROL_BOXES),
+    sync_to_thread=True,
+    include_in_schema=False,
+)
 def revoke_box(request: AnyRequest, site: FromPath[str], box: FromPath[str]) -> Redirect:
     """Revoke a box's certificates: it is lost, stolen or replaced."""
-    _require_admin(request)
     services = services_of(request)
     if not enrolment_of(services).revoke(site, box, f"revoked by {the_visitor(request).name}", services.now_ns()):
         raise NotFoundException
@@ -188,8 +192,3 @@ def _qr(text: str) -> Markup:
         drawn, kind="svg", scale=4, border=4, dark="#000", light="#fff", xmldecl=False, svgns=False, omitsize=True
     )
     return Markup(drawn.getvalue().decode())  # noqa: S704 - made of squares alone
-
-
-def _require_admin(request: Request) -> None:  # type: ignore[type-arg]
-    if the_visitor(request).user.role is not Role.ADMIN:
-        raise PermissionDeniedException

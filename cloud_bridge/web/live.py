@@ -16,14 +16,16 @@ from litestar.response import ServerSentEvent
 from litestar.response.sse import ServerSentEventMessage
 from sqlalchemy.exc import DBAPIError
 
+from cloud_bridge.access.table import Action
 from cloud_bridge.store import queries
 from cloud_bridge.store.engine import is_transient
 from cloud_bridge.store.rows import PressFilter, PressRow
 from cloud_bridge.web.i18n import Translator
+from cloud_bridge.web.permits import needs, sight_of
 from cloud_bridge.web.press_view import press_view, state_of
 from cloud_bridge.web.presses import BoxQuery, SoundQuery, TriggerQuery, known_id, parse_filter
 from cloud_bridge.web.settings import Services
-from cloud_bridge.web.visitor import AnyRequest, cookie_name, look_up, services_of, translator_of
+from cloud_bridge.web.visitor import AnyRequest, cookie_name, look_up, services_of, the_visitor, translator_of
 
 log = logging.getLogger("earshot.web")
 
@@ -115,7 +117,7 @@ def matches(row: PressRow, where: PressFilter, press: str) -> bool:
     )
 
 
-@get("/presses/live", include_in_schema=False)
+@get("/presses/live", opt=needs(Action.SEE_PRESSES), include_in_schema=False)
 async def stream_presses(
     request: AnyRequest,
     *,
@@ -141,16 +143,20 @@ async def _events(
     translator = translator_of(request)
     environment: Environment = request.app.state.environment
     token = request.cookies.get(cookie_name(services), "")
+    sight = await asyncio.to_thread(sight_of, request)
+    bindings = the_visitor(request).bindings
     # At once, so that the browser knows that the stream is open.
     yield ServerSentEventMessage(data=None, comment="open", retry=_RETRY_MS)
     async with feed.listening():
         checked_s = time.monotonic()
         while True:
             changed = await feed.wait_beyond(last, services.settings.live_ping_s)
-            # A stream outlives many requests: a session that was ended must not go on listening.
+            # A stream outlives many requests: a session that was ended, or may see less now, must not go on listening.
             if time.monotonic() - checked_s >= services.settings.live_ping_s:
-                if await asyncio.to_thread(look_up, services, token, prolong=False) is None:
+                visitor = await asyncio.to_thread(look_up, services, token, prolong=False)
+                if visitor is None or visitor.bindings != bindings:
                     return
+                sight = await asyncio.to_thread(sight_of, request)
                 checked_s = time.monotonic()
             if not changed:
                 yield ServerSentEventMessage(data=None, comment="ping")
@@ -158,6 +164,8 @@ async def _events(
             seen = feed.last
             found = await asyncio.to_thread(queries.changes, services.store, last)
             for row in found.presses:
+                if not sight.holds(row.site, row.box, row.button, row.employee):
+                    continue
                 if matches(row, where, press):
                     html = _row_html(environment, translator, row)
                     yield ServerSentEventMessage(event="row", data=html, id=found.last)

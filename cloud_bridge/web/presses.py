@@ -11,10 +11,13 @@ from litestar.exceptions import NotFoundException, ValidationException
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
+from cloud_bridge.access.table import Action
 from cloud_bridge.store import queries, snapshots
 from cloud_bridge.store.rows import Cursor, PressFilter, TrackState
 from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
+from cloud_bridge.web.navigation import home_of
+from cloud_bridge.web.permits import SIGNED_IN, may, needs, sight_of
 from cloud_bridge.web.press_view import cursor_text, press_view, track_view
 from cloud_bridge.web.snapshot_view import snapshot_view
 from cloud_bridge.web.visitor import AnyRequest, services_of, translator_of
@@ -70,13 +73,13 @@ def parse_cursor(text: str) -> Cursor | None:
     return Cursor(int(match[1]), match[2])
 
 
-@get("/", sync_to_thread=False, include_in_schema=False)
-def front() -> Redirect:
-    """The front page is the list of presses."""
-    return Redirect("/presses", status_code=303)
+@get("/", opt=SIGNED_IN, sync_to_thread=False, include_in_schema=False)
+def front(request: AnyRequest) -> Redirect:
+    """The front page is where the visitor's day begins."""
+    return Redirect(home_of(request), status_code=303)
 
 
-@get("/presses", sync_to_thread=True, include_in_schema=False)
+@get("/presses", opt=needs(Action.SEE_PRESSES), sync_to_thread=True, include_in_schema=False)
 def show_presses(
     request: AnyRequest,
     box: BoxQuery = "",
@@ -92,7 +95,8 @@ def show_presses(
     filters = {name: value for name, value in chosen.items() if value}
     # Read before the rows: what changes in between comes twice rather than never.
     last = queries.last_change(services.store)
-    found = queries.list_presses(services.store, where, start, PAGE_ROWS)
+    sight = sight_of(request)
+    found = queries.list_presses(services.store, where, start, PAGE_ROWS, sight)
     translator = translator_of(request)
     return page(
         request,
@@ -101,7 +105,7 @@ def show_presses(
         rows=[press_view(translator, row) for row in found.presses],
         chosen=chosen,
         filtered=bool(filters) or start is not None,
-        box_names=[f"{site}/{name}" for site, name in queries.box_names(services.store)],
+        box_names=[f"{site}/{name}" for site, name in queries.box_names(services.store) if sight.holds_box(site, name)],
         triggers=_TRIGGERS,
         states=[str(one) for one in TrackState],
         live_url=None if start else "/presses/live?" + urlencode({**filters, "after": last}),
@@ -109,12 +113,12 @@ def show_presses(
     )
 
 
-@get("/presses/{press_id:str}", sync_to_thread=True, include_in_schema=False)
+@get("/presses/{press_id:str}", opt=needs(Action.SEE_PRESSES), sync_to_thread=True, include_in_schema=False)
 def show_press(request: AnyRequest, press_id: FromPath[str]) -> Template:
     """One press: its sound with the marks, and everything that is known about both."""
     services = services_of(request)
     last = queries.last_change(services.store)
-    detail = queries.press(services.store, known_id(press_id))
+    detail = queries.press(services.store, known_id(press_id), sight_of(request))
     if detail is None:
         raise NotFoundException
     translator = translator_of(request)
@@ -122,7 +126,7 @@ def show_press(request: AnyRequest, press_id: FromPath[str]) -> Template:
     shared_with = own.press if own and own.press not in {None, press_id} else None
     unfinished = {TrackState.EXPECTED, TrackState.RECEIVING}
     waits = detail.press.track is not None and (own is None or own.state in unfinished)
-    found = snapshots.of_press(services.store, press_id)
+    found = snapshots.of_press(services.store, press_id) if may(request, Action.SEE_PICTURES) else None
     audit.record(services, request, "press.view", press_id, unless_within_s=services.settings.listen_again_s)
     return page(
         request,

@@ -50,7 +50,7 @@ def local_path(target: str) -> str:
     """`target` when it is a path of ours, else the front page: no redirect leads elsewhere."""
     parts = urlsplit(target)
     plain = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
-    return target if plain and not parts.scheme and not parts.netloc else "/presses"
+    return target if plain and not parts.scheme and not parts.netloc else "/"
 
 
 def answer_error(request: AnyRequest, error: Exception) -> Response[object] | Template | Redirect:
@@ -68,9 +68,7 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[object] | Te
         if "text/event-stream" in request.headers.get("accept", ""):
             return Response(None, status_code=401)
         query = request.scope["query_string"].decode("latin-1")
-        target = path + (f"?{query}" if query else "") if request.method == "GET" else "/presses"
-        return Redirect(
-            f"/login?next={quote(target)}" if target not in {"/", "/presses"} else "/login", status_code=303
-        )
+        target = path + (f"?{query}" if query else "") if request.method == "GET" else "/"
+        return Redirect(f"/login?next={quote(target)}" if target != "/" else "/login", status_code=303)
     code = next((known for known in _PAGE_CODES if known == status), 404 if status < 500 else 500)
     return page(request, "error.html", "", status=status, code=code, status_text=str(status))

@@ -11,11 +11,14 @@ from litestar.params import FromPath, JSONBody, URLEncodedBody
 from litestar.response import Redirect, Stream
 from msgspec import Struct
 
+from cloud_bridge.access.table import Action
 from cloud_bridge.blobs import BlobError, BlobMissing
 from cloud_bridge.store import snapshots
 from cloud_bridge.store.rows import TrackState
+from cloud_bridge.store.sight import sees_of_press
 from cloud_bridge.store.snapshots import SnapshotRow
 from cloud_bridge.web import audit
+from cloud_bridge.web.permits import needs, sight_of
 from cloud_bridge.web.presses import known_id
 from cloud_bridge.web.times import iso_time
 from cloud_bridge.web.visitor import AnyRequest, address_of, services_of, the_visitor
@@ -70,13 +73,18 @@ def api_snapshot(row: SnapshotRow) -> ApiSnapshot:
     )
 
 
-@get("/snapshots/{snapshot_id:str}", sync_to_thread=True, operation_id="getSnapshot")
+@get("/snapshots/{snapshot_id:str}", opt=needs(Action.SEE_PICTURES), sync_to_thread=True, operation_id="getSnapshot")
 def get_snapshot(request: AnyRequest, snapshot_id: FromPath[str]) -> ApiSnapshot:
     """One snapshot with its figures."""
     return api_snapshot(_known(request, snapshot_id))
 
 
-@get("/snapshots/{snapshot_id:str}/qualifications", sync_to_thread=True, operation_id="listQualifications")
+@get(
+    "/snapshots/{snapshot_id:str}/qualifications",
+    opt=needs(Action.SEE_PICTURES),
+    sync_to_thread=True,
+    operation_id="listQualifications",
+)
 def list_qualifications(request: AnyRequest, snapshot_id: FromPath[str]) -> list[ApiQualification]:
     """All that was said of a snapshot, newest first."""
     row = _known(request, snapshot_id)
@@ -86,6 +94,7 @@ def list_qualifications(request: AnyRequest, snapshot_id: FromPath[str]) -> list
 
 @post(
     "/snapshots/{snapshot_id:str}/qualification",
+    opt=needs(Action.REVIEW),
     sync_to_thread=True,
     status_code=200,
     operation_id="qualifySnapshot",
@@ -98,6 +107,7 @@ def qualify_snapshot(request: AnyRequest, snapshot_id: FromPath[str], data: JSON
 
 @get(
     "/snapshots/{snapshot_id:str}/picture",
+    opt=needs(Action.SEE_PICTURES),
     sync_to_thread=True,
     operation_id="getSnapshotPicture",
     summary="The picture of a snapshot",
@@ -129,7 +139,7 @@ def send_picture(request: AnyRequest, snapshot_id: FromPath[str]) -> Response[An
     return Stream(services.blobs.stream(row.blob, 0, size_bytes), headers=headers, media_type="image/jpeg")
 
 
-@post("/snapshots/{snapshot_id:str}/qualify", sync_to_thread=True, include_in_schema=False)
+@post("/snapshots/{snapshot_id:str}/qualify", opt=needs(Action.REVIEW), sync_to_thread=True, include_in_schema=False)
 def qualify(request: AnyRequest, snapshot_id: FromPath[str], data: URLEncodedBody[ScoreForm]) -> Redirect:
     """The form beside the snapshot; leads back to its press."""
     if data.score not in {"", *map(str, snapshots.SCORES)}:
@@ -141,6 +151,7 @@ def qualify(request: AnyRequest, snapshot_id: FromPath[str], data: URLEncodedBod
 
 def _qualify(request: AnyRequest, snapshot_id: str, score: int | None) -> None:
     services = services_of(request)
+    _known(request, snapshot_id)
     try:
         found = snapshots.qualify(
             services.store,
@@ -157,7 +168,8 @@ def _qualify(request: AnyRequest, snapshot_id: str, score: int | None) -> None:
 
 
 def _known(request: AnyRequest, snapshot_id: str) -> SnapshotRow:
-    row = snapshots.by_id(services_of(request).store, known_id(snapshot_id))
-    if row is None:
+    store = services_of(request).store
+    row = snapshots.by_id(store, known_id(snapshot_id))
+    if row is None or not sees_of_press(store, sight_of(request), row.site, row.box, row.press):
         raise NotFoundException("there is no such snapshot")
     return row

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import get, post
-from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Meta, Struct
 
+from cloud_bridge.access.table import Action
 from cloud_bridge.store import queries
-from cloud_bridge.store.users import Role
 from cloud_bridge.updates import offers
 from cloud_bridge.updates.offers import OfferRow, ReleaseRow, UpdateError
 from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
 from cloud_bridge.web.i18n import Translator
+from cloud_bridge.web.permits import needs
 from cloud_bridge.web.visitor import AnyRequest, services_of, the_visitor, translator_of
 
 _GOOD, _BAD = {"good"}, {"failed", "rolled_back"}
@@ -57,17 +58,15 @@ class OfferView(Struct, frozen=True, kw_only=True):
     can_withdraw: bool
 
 
-@get("/updates", sync_to_thread=True, include_in_schema=False)
+@get("/updates", opt=needs(Action.UPDATE_BOXES), sync_to_thread=True, include_in_schema=False)
 def show_updates(request: AnyRequest) -> Template:
     """Releases and offers."""
-    _require_admin(request)
     return _page(request)
 
 
-@post("/updates/offers", sync_to_thread=True, include_in_schema=False)
+@post("/updates/offers", opt=needs(Action.UPDATE_BOXES), sync_to_thread=True, include_in_schema=False)
 def make_offer(request: AnyRequest, data: URLEncodedBody[OfferForm]) -> Template | Redirect:
     """Offer a release to one box or to all."""
-    _require_admin(request)
     services = services_of(request)
     t = translator_of(request)
     known = queries.box_names(services.store)
@@ -88,10 +87,11 @@ def make_offer(request: AnyRequest, data: URLEncodedBody[OfferForm]) -> Template
     return Redirect("/updates", status_code=303)
 
 
-@post("/updates/offers/{offer:str}/withdraw", sync_to_thread=True, include_in_schema=False)
+@post(
+    "/updates/offers/{offer:str}/withdraw", opt=needs(Action.UPDATE_BOXES), sync_to_thread=True, include_in_schema=False
+)
 def withdraw_offer(request: AnyRequest, offer: FromPath[str]) -> Redirect:
     """Take an offer back."""
-    _require_admin(request)
     services = services_of(request)
     if not offers.withdraw(services.store, offer, services.now_ns()):
         raise NotFoundException
@@ -146,8 +146,3 @@ def _offer_view(t: Translator, row: OfferRow) -> OfferView:
         reason=row.reason or "",
         can_withdraw=row.state in {"made", "offered", "downloading"},
     )
-
-
-def _require_admin(request: AnyRequest) -> None:
-    if the_visitor(request).user.role is not Role.ADMIN:
-        raise PermissionDeniedException

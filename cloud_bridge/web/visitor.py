@@ -11,15 +11,15 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.exceptions import NotAuthorizedException
-from litestar.handlers import BaseRouteHandler
 from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
 
-from cloud_bridge.store import users
+from cloud_bridge.access.permissions import Binding
+from cloud_bridge.store import org, users
 from cloud_bridge.web.i18n import LANGUAGES, Language, Translator, negotiate
 from cloud_bridge.web.settings import Services
 
 PUBLIC = {"public": True}
-"""A handler's `opt` that lets everybody in; every other handler needs a session."""
+"""A handler's `opt` that lets everybody in; what other handlers need, `permits` says."""
 
 LANGUAGE_COOKIE = "earshot_language"
 _NS = 1_000_000_000
@@ -30,10 +30,11 @@ _AGENT_CHARS = 300
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A logged-in person and the session that says so."""
+    """A logged-in person, the session that says so, and what the person may do where."""
 
     user: users.User
     session: users.Session
+    bindings: tuple[Binding, ...]
 
     @property
     def name(self) -> str:
@@ -86,7 +87,8 @@ def look_up(services: Services, token: str, *, prolong: bool) -> Visitor | None:
         return None
     if prolong and now_ns - session.seen_ns >= _TOUCH_NS:
         users.touch_session(services.store, session.key, now_ns, _expiry_ns(services, now_ns, session.created_ns))
-    return Visitor(user, session)
+    places = org.places_of(services.store, user.id)
+    return Visitor(user, session, (Binding(user.role, places, user.employee or None),))
 
 
 def begin_session(services: Services, user: users.User, request: AnyRequest) -> Cookie:
@@ -143,7 +145,7 @@ def translator_of(connection: AnyConnection) -> Translator:
 
 
 class SessionAuthentication(AbstractAuthenticationMiddleware):
-    """Puts the `Visitor` (or None) into the scope; refusing is the guard's business."""
+    """Puts the `Visitor` (or None) into the scope; refusing is the business of the guard in `permits`."""
 
     async def authenticate_request(self, connection: AnyConnection) -> AuthenticationResult:
         """Look the session up in the database, off the event loop."""
@@ -155,12 +157,6 @@ class SessionAuthentication(AbstractAuthenticationMiddleware):
         by_itself = connection.scope.get("method") == "GET" and "hx-request" in connection.headers
         visitor = await asyncio.to_thread(look_up, services, token, prolong=not by_itself)
         return AuthenticationResult(user=visitor, auth=None)
-
-
-def require_visitor(connection: AnyConnection, handler: BaseRouteHandler) -> None:
-    """Guard of the whole application: a session, unless the handler says that it is public."""
-    if not handler.opt.get("public") and visitor_of(connection) is None:
-        raise NotAuthorizedException
 
 
 def _expiry_ns(services: Services, now_ns: int, created_ns: int) -> int:

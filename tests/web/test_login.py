@@ -31,7 +31,7 @@ def body_without_tokens(text):
 def test_the_right_password_begins_a_session_in_a_protected_cookie(stranger, world):
     response = log_in(stranger)
 
-    assert (response.status_code, response.headers["location"]) == (303, "/presses")
+    assert (response.status_code, response.headers["location"]) == (303, "/")
     cookie = next(value for value in response.headers.get_list("set-cookie") if value.startswith(COOKIE))
     assert "httponly" in cookie.lower()
     assert "samesite=lax" in cookie.lower()
@@ -160,7 +160,7 @@ def test_what_was_typed_as_a_name_is_not_kept_unless_it_is_one(stranger, world):
     "target", ["//evil.example", "https://evil.example/", "/\\evil.example", "javascript:alert(1)", "x"]
 )
 def test_after_the_login_nobody_is_led_elsewhere(stranger, target):
-    assert log_in(stranger, form={"next": target}).headers["location"] == "/presses"
+    assert log_in(stranger, form={"next": target}).headers["location"] == "/"
 
 
 def test_after_the_login_one_comes_where_one_wanted_to_go(stranger):

@@ -1,0 +1,41 @@
+"""The main navigation: which pages there are and for whom; the first that one may use is one's home."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from cloud_bridge.access.table import Action
+from cloud_bridge.web.permits import may
+from cloud_bridge.web.visitor import AnyConnection
+
+
+class Entry(Struct, frozen=True):
+    """A page of the navigation: `section` is its path without the slash and its words `nav.<section>`."""
+
+    section: str
+    action: Action
+
+
+WORK = (
+    Entry("presses", Action.SEE_PRESSES),
+    Entry("boxes", Action.SEE_BOXES),
+)
+"""What people work in: shown side by side."""
+
+MANAGE = (
+    Entry("quarantine", Action.SEE_QUARANTINE),
+    Entry("enrol", Action.ENROL_BOXES),
+    Entry("updates", Action.UPDATE_BOXES),
+)
+"""What is looked after now and then: in the menu beside them."""
+
+
+def entries(request: AnyConnection, among: tuple[Entry, ...]) -> tuple[str, ...]:
+    """The sections of `among` that the visitor may use."""
+    return tuple(entry.section for entry in among if may(request, entry.action))
+
+
+def home_of(request: AnyConnection) -> str:
+    """Where the visitor's day begins: the first page that they may use, else their account."""
+    found = entries(request, WORK + MANAGE)
+    return f"/{found[0]}" if found else "/account"
