@@ -7,17 +7,20 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Table, func, insert, select
 
-from cloud_bridge.ingest.batch import Batch
+from cloud_bridge.ingest.batch import Batch, parts
 from cloud_bridge.ingest.parse import EventItem
 from cloud_bridge.store import tables as t
 from cloud_bridge.store.tables_tally import tally_dirty
-from edge.wire import PressData, ShiftData
+from edge.wire import PressData, ShiftData, SnapshotData
 
 _FOREVER_NS = 2**63 - 1
 
 
 def mark_new(batch: Batch, fresh: Sequence[EventItem]) -> None:
-    """Presses change their own instant; a shift changes whose presses followed, up to the next one that is known."""
+    """Presses change their own instant; a shift changes whose presses followed, up to the next one that is known.
+
+    A verdict on a client's smile changes the instant of its press.
+    """
     spans: dict[tuple[str, str], tuple[int, int]] = {}
     for item in fresh:
         data = item.event.data
@@ -28,6 +31,7 @@ def mark_new(batch: Batch, fresh: Sequence[EventItem]) -> None:
             wall_ns = data.stamp.wall_ns
             _widen(spans, (item.event.site, item.event.box), wall_ns, _end_of_shift(batch, item, data))
     _mark(batch, spans)
+    _mark_smiles(batch, fresh)
 
 
 def mark_redated(
@@ -45,6 +49,21 @@ def mark_redated(
     # Whose presses follow a shift is open-ended.
     _mark(batch, {owner: (low, _FOREVER_NS if table is t.shift else high)})
     _mark(batch, {owner: (new_low, _FOREVER_NS if table is t.shift else new_high)})
+
+
+def _mark_smiles(batch: Batch, fresh: Sequence[EventItem]) -> None:
+    seen = {
+        item.event.data.press: (item.event.site, item.event.box, item.event.data.stamp.wall_ns)
+        for item in fresh
+        if isinstance(item.event.data, SnapshotData) and item.event.data.smiled is not None
+    }
+    places = set(seen.values())
+    # A press that was dated anew is no longer where its snapshot says; one that has not come yet marks itself.
+    for part in parts(sorted(seen)):
+        query = select(t.press.c.site, t.press.c.box, t.press.c.wall_ns).where(t.press.c.id.in_(part))
+        places |= {tuple(row) for row in batch.connection.execute(query)}
+    for site, box, wall_ns in sorted(places):
+        _mark(batch, {(site, box): (wall_ns, wall_ns)})
 
 
 def _end_of_shift(batch: Batch, item: EventItem, data: ShiftData) -> int:

@@ -5,6 +5,8 @@ from cloud_bridge.store import tables_alarm as tables_alarm
 from cloud_bridge.store import tables_enrol as tables_enrol
 from cloud_bridge.store import tables_notify as tables_notify
 from cloud_bridge.store import tables_org as tables_org
+from cloud_bridge.store import tables_report as tables_report
 from cloud_bridge.store import tables_snapshot as tables_snapshot
 from cloud_bridge.store import tables_tally as tables_tally
+from cloud_bridge.store import tables_token as tables_token
 from cloud_bridge.store import tables_update as tables_update

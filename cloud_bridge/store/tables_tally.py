@@ -32,6 +32,16 @@ sale = Table(
     Column("simulated", Boolean, nullable=False),
     Column("received_ns", BigInteger, nullable=False),
     Index(None, "site", "box", "wall_ns"),
+    Index(None, "site", "wall_ns", "id"),
+)
+
+sale_void = Table(
+    "sale_void",
+    metadata,
+    # Receipts that were taken back before they were known here; they come in as voided.
+    Column("site", String(_NAME), primary_key=True),
+    Column("id", String(100), primary_key=True),
+    Column("received_ns", BigInteger, nullable=False),
 )
 
 tally = Table(
@@ -51,6 +61,9 @@ tally = Table(
     Column("count", BigInteger, nullable=False),
     # Of `count`: presses that were flagged as hammering.
     Column("misuse", BigInteger, nullable=False),
+    # Of `count`: clients of whom the Smile-Index has a verdict, and those of them who smiled.
+    Column("smile_verdicts", BigInteger, nullable=False, server_default="0"),
+    Column("smiles", BigInteger, nullable=False, server_default="0"),
     Index(None, "slot_ns"),
 )
 

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, or_, select
+from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select
 
 from cloud_bridge.store import tables as t
+from cloud_bridge.store import tables_snapshot as ts
 from cloud_bridge.store.engine import Store
 from cloud_bridge.store.tables_tally import SERVED, SLOT_NS, sale, tally, tally_dirty
 from edge.wire import Trigger
@@ -73,24 +74,31 @@ def _count(connection: Connection, site: str, box: str, low_ns: int, high_ns: in
     connection.execute(delete(tally).where(*here))
     counts: Counter[_Key] = Counter()
     misuse: Counter[_Key] = Counter()
-    for key, hammered in _presses(connection, site, box, low_ns, last_ns):
+    verdicts: Counter[_Key] = Counter()
+    smiles: Counter[_Key] = Counter()
+    for key, hammered, smiled in _presses(connection, site, box, low_ns, last_ns):
         counts[key] += 1
         misuse[key] += hammered
+        verdicts[key] += smiled is not None
+        smiles[key] += bool(smiled)
     for key in _sales(connection, site, box, low_ns, last_ns):
         counts[key] += 1
     rows = [
         {"site": site, "box": box, **key._asdict(), "count": count, "misuse": misuse[key]}
+        | {"smile_verdicts": verdicts[key], "smiles": smiles[key]}
         for key, count in sorted(counts.items())
     ]
     for start in range(0, len(rows), 500):
         connection.execute(insert(tally), rows[start : start + 500])
 
 
-def _presses(connection: Connection, site: str, box: str, low_ns: int, last_ns: int) -> Iterator[tuple[_Key, bool]]:
+def _presses(
+    connection: Connection, site: str, box: str, low_ns: int, last_ns: int
+) -> Iterator[tuple[_Key, bool, bool | None]]:
     press = t.press
     columns = (press.c.wall_ns, press.c.button, press.c.trigger, press.c.rating, press.c.employee)
     query = (
-        select(*columns, press.c.simulated, press.c.misuse)
+        select(*columns, press.c.simulated, press.c.misuse, _smiled().label("smiled"))
         .where(press.c.site == site, press.c.box == box, press.c.wall_ns.between(low_ns, last_ns))
         .where(press.c.trigger.not_in(_NO_PRESS))
         .order_by(press.c.wall_ns)
@@ -99,7 +107,16 @@ def _presses(connection: Connection, site: str, box: str, low_ns: int, last_ns: 
     for row in connection.execute(query):
         employee = row.employee or on_shift.alone_at(row.wall_ns) or ""
         slot_ns = row.wall_ns // SLOT_NS * SLOT_NS
-        yield _Key(slot_ns, row.button, row.trigger, row.rating or 0, employee, row.simulated), row.misuse
+        key = _Key(slot_ns, row.button, row.trigger, row.rating or 0, employee, row.simulated)
+        yield key, row.misuse, row.smiled
+
+
+def _smiled() -> ScalarSelect[bool]:
+    """The verdict on the client of a press; null where there is none. Only the press's own box can tell it."""
+    snapshot = ts.snapshot
+    same = [snapshot.c[name] == t.press.c[name] for name in ("site", "box", "simulated")]
+    query = select(snapshot.c.smiled).where(snapshot.c.press == t.press.c.id, *same, snapshot.c.smiled.is_not(None))
+    return query.order_by(snapshot.c.id).limit(1).correlate(t.press).scalar_subquery()
 
 
 def _sales(connection: Connection, site: str, box: str, low_ns: int, last_ns: int) -> Iterator[_Key]:

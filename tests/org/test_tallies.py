@@ -14,6 +14,7 @@ from cloud_bridge.store.tables_tally import SERVED, SLOT_NS, sale, tally, tally_
 from edge import wire
 
 HOUR_NS = 3600 * 10**9
+_PARTS = {"misuse", "smiles", "smile_verdicts"}
 
 
 def settle(store, limit=500):
@@ -27,7 +28,7 @@ def counted(store):
     with store.read() as connection:
         rows = connection.execute(select(tally)).mappings().all()
         assert connection.execute(select(tally_dirty)).first() is None
-    return {tuple(value for key, value in row.items() if key != "misuse"): row["misuse"] for row in rows}
+    return {tuple(value for key, value in row.items() if key not in _PARTS): row["misuse"] for row in rows}
 
 
 def shift(box, employee, wall_ns, button="staff"):
@@ -111,6 +112,34 @@ def test_served_customers_are_counted_without_what_was_voided(store):
     settle(store)
     slot = WALL_NS // SLOT_NS * SLOT_NS
     assert counted(store) == {("site", "box", slot, "", SERVED, 0, "Anna", True, 4): 0}
+
+
+@pytest.mark.parametrize("first", ["press", "snapshot"])
+def test_smiles_are_counted_with_their_press_whichever_came_first(store, first):
+    box = SimBox()
+    pressed = box.press()
+    told = wire.decode_event(pressed[1])
+    messages = [pressed, smile(box, told, smiled=True)]
+    unknown = box.press()
+    messages += [unknown, smile(box, wire.decode_event(unknown[1]), smiled=None)]
+    for message in messages if first == "press" else reversed(messages):
+        Rig(store).take([message])
+        settle(store)
+    with store.read() as connection:
+        (row,) = connection.execute(select(tally.c.count, tally.c.smile_verdicts, tally.c.smiles)).all()
+    assert tuple(row) == (2, 1, 1)
+
+
+def smile(box, press, *, smiled):
+    strip = tuple(wire.StripPoint(offset_s=at, state="no_data", probability=None) for at in range(-30, 0))
+    index = wire.IndexData(since_ns=0, n=0, smiled=0, percent=None, low_percent=None, high_percent=None)
+    data = wire.SnapshotData(
+        snapshot=press.id[::-1], press=press.id, stamp=press.data.stamp, before_s=30, after_s=5, privacy="index",
+        subject="client", state="no_data", reason=None, frame_mono_ns=None, skew_ms=None, probability=None, strip=strip,
+        face_share=0.9, smiled=smiled, threshold=0.5, index=index, model="", model_sha256=None, camera="c",
+        simulated=press.data.simulated, partial=False, partial_reason=None, picture=None,
+    )  # fmt: skip
+    return box.event(data)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 500])
