@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import Literal
 
 import click
 
-from lab import accel, figures, hours, images, shell, suite
+from lab import abreast, accel, figures, hours, images, shell, suite
 from lab.cuts import run as cuts
 from lab.errors import LabError
 from lab.image import Image
@@ -23,8 +25,8 @@ from lab.machine import Clock, Settings
 from lab.summary import Summary
 
 TIMEOUT_S = 3600.0
+CI_PATHS = ("lab/selftest", "lab/device")
 # What a build machine has the time for.
-CI_PATHS = ("lab/selftest", "lab/device/test_press.py", "lab/device/test_usb_button.py")
 CI_CUTS, CI_HOURS = 2, 0.1
 
 
@@ -46,6 +48,7 @@ class Options:
     keep: bool
     write: bool
     timeout: float
+    jobs: int
 
     @property
     def wants_suite(self) -> bool:
@@ -63,13 +66,14 @@ class Options:
 @click.option("--power-cuts", default=0, help="Cut the power so many times, instead of the suite.")
 @click.option("--hours", default=0.0, help="Let the ear hear for so many hours of virtual time, instead of the suite.")
 @click.option("--seed", type=int, help="When the power is cut; printed, to be given again.")
-@click.option("--ci", is_flag=True, help=f"Guest, press and button; {CI_CUTS} power cuts, {CI_HOURS} hours.")
+@click.option("--ci", is_flag=True, help=f"Guest and device suite, {CI_CUTS} power cuts, {CI_HOURS} hours.")
 @click.option("--rebuild", is_flag=True, help="Build image and snapshots anew, with today's Debian packages.")
 @click.option("--build-only", is_flag=True, help="Build what is missing and stop.")
 @click.option("--shell", is_flag=True, help="A root shell in the guest, with the project installed.")
 @click.option("--keep", is_flag=True, help="Keep the jobs' folders: output, JUnit, console, what tests left in /job.")
 @click.option("--write", is_flag=True, help="Renew the figures in docs/BENCHMARKS.md.")
-@click.option("--timeout", default=TIMEOUT_S, help="Seconds for the tests of one clock, or for the hours.")
+@click.option("--jobs", default=0, help="Machines at once for the suite; default: as many as there are processors.")
+@click.option("--timeout", default=TIMEOUT_S, help="Seconds for one file of tests, or for the hours.")
 def main(**given: object) -> None:
     """Run the device suite (or PATHS of it, below lab/device) on a virtual machine with real kernel devices."""
     # What is open is closed on the way out.
@@ -96,12 +100,18 @@ def _run(options: Options, summary: Summary) -> None:
     if options.shell:
         shell.run(*_machine(image, by, "real", options, summary))
     if options.wants_suite:
-        selection = suite.Selection(options.paths or (CI_PATHS if options.ci else ("lab/device",)), options.expression)
-        clocks = suite.clocks(selection) if options.clock == "both" else (options.clock,)
-        for clock in clocks:
-            settings, kept = _machine(image, by, clock, options, summary)
-            with _folder(f"suite-{clock}", options) as folder:
-                summary.suite(suite.run(settings, kept, folder, selection, options.timeout))
+        paths = options.paths or (CI_PATHS if options.ci else ("lab/device",))
+        jobs = [
+            (*_machine(image, by, clock, options, summary), part)
+            for part in abreast.files(suite.Selection(paths, options.expression))
+            for clock in suite.clocks(part)
+            if options.clock in ("both", clock)
+        ]
+        at_once = min(options.jobs or os.cpu_count() or 1, len(jobs))
+        begin = time.monotonic()
+        with _folder("suite", options) as folder:
+            abreast.run(jobs, folder, options.timeout, summary.suite, at_once)
+        summary.suite_over(time.monotonic() - begin, at_once)
     if number := options.power_cuts or (CI_CUTS if options.ci else 0):
         # Only the disk is made in it; the counter then boots by itself, in real time.
         maker, kept = _machine(image, by, "virtual", options, summary)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import job, project, recipe, snapshot, store
 from lab.errors import LabError
-from lab.machine import Clock, Settings
+from lab.machine import Clock, Machine, Settings
 
 # How every job begins. Only `lab` is taken from the checkout; all else is what is installed.
 INSTALL = (
@@ -42,14 +43,25 @@ class Outcome:
     figures: list[tuple[str, str, float, str]] = field(default_factory=list)
 
 
-def run(settings: Settings, kept: Path, folder: Path, selection: Selection, timeout_s: float) -> Outcome:
+def run(
+    settings: Settings,
+    kept: Path,
+    folder: Path,
+    selection: Selection,
+    timeout_s: float,
+    started: Callable[[Machine], None] = lambda _: None,
+    *,
+    whole: bool = False,
+) -> Outcome:
     """Run the tests for the clock of `settings` in the machine that the snapshot `kept` holds.
 
-    `folder` is the job's folder: what the guest read and wrote stays there, junit.xml among it. Raises `LabError` when
-    the machine dies, or the project cannot be installed in it.
+    `started` and `whole` as in `job.run`. `folder` is the job's folder: what the guest read and wrote stays there,
+    junit.xml among it. Raises `LabError` when the machine dies, or the project cannot be installed in it.
     """
     prepare(folder)
-    done = job.run(settings, kept, folder, recipe.ROOT, command(settings.clock, selection), timeout_s)
+    done = job.run(
+        settings, kept, folder, recipe.ROOT, command(settings.clock, selection), timeout_s, started, whole=whole
+    )
     outcome = Outcome(settings.clock, done.status, done.start_s, done.run_s)
     report = folder / "junit.xml"
     if not report.exists():

@@ -24,6 +24,7 @@ class Summary:
         self._counts: dict[str, int] = {}
         self._failed: list[str] = []
         self._parts: list[str] = []
+        self._restores_s: dict[Clock, list[float]] = {}
         self._seconds = 0.0
 
     def built(self, image: Image, seconds: float) -> None:
@@ -46,19 +47,25 @@ class Summary:
         self._say(f"machine with {settings.clock} time ({settings.accel}) {how}")
 
     def suite(self, outcome: SuiteOutcome) -> None:
-        """The tests of one clock are over."""
-        self._seconds += outcome.start_s + outcome.run_s
+        """The tests of one file for one clock are over."""
         for kind, count in outcome.counts.items():
             self._counts[kind] = self._counts.get(kind, 0) + count
         self._failed += outcome.failed
         if outcome.status not in (0, NO_TESTS) and not outcome.failed:
             self._failed.append(f"pytest ended with status {outcome.status} in {outcome.clock} time")
         area = f"suite, {outcome.clock} time"
-        self.figures.append(Figure(area, "restore to first command", outcome.start_s, "s"))
-        self.figures.append(Figure(area, "install and all tests", outcome.run_s, "s"))
-        self.figures.append(Figure(area, "tests passed", outcome.counts.get("passed", 0), "tests"))
+        self._restores_s.setdefault(outcome.clock, []).append(outcome.start_s)
         self.figures += [Figure(area, f"{test}: {name}", value, unit) for test, name, value, unit in outcome.figures]
         self._say(f"{outcome.clock} time: restored in {outcome.start_s:.1f} s, tests took {outcome.run_s:.0f} s")
+
+    def suite_over(self, seconds: float, machines: int) -> None:
+        """All files of the suite are through, so many machines at once."""
+        self._seconds += seconds
+        for clock, restores_s in self._restores_s.items():
+            self.figures.append(Figure("suite", f"restore to first command, {clock} time", max(restores_s), "s"))
+        self.figures.append(Figure("suite", "install and all tests", seconds, "s"))
+        self.figures.append(Figure("suite", "machines at once", machines, "machines"))
+        self.figures.append(Figure("suite", "tests passed", self._counts.get("passed", 0), "tests"))
 
     def cuts(self, outcome: CutsOutcome) -> None:
         """The power cuts are over."""

@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from lab import accel
+from lab import abreast, accel
 from lab.__main__ import main
+from lab.abreast import files
 from lab.ask import Asked
 from lab.errors import LabError
 from lab.image import Image
 from lab.machine import Settings
 from lab.qmp import Qmp
-from lab.suite import Selection, clocks, command
+from lab.suite import Outcome, Selection, clocks, command
 
 
 def fake_qemu(tmp_path, ends_with):
@@ -69,6 +70,80 @@ def test_a_machine_with_real_time_is_wanted_only_by_tests_that_say_so(tmp_path):
     assert clocks(Selection(("test_a.py",)), tmp_path) == ("virtual",)
     assert clocks(Selection(("test_b.py::test",)), tmp_path) == ("virtual", "real")
     assert clocks(Selection((".",)), tmp_path) == ("virtual", "real")
+
+
+def test_the_suite_is_run_file_by_file_the_longest_first(tmp_path):
+    for name in ("a/test_eye.py", "a/test_badge.py", "b/test_guest.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("def test(): ...")
+    parts = files(Selection(("b", "a", "a/test_badge.py::test"), "name"), tmp_path)
+    assert [part.paths for part in parts] == [
+        ("a/test_eye.py",),
+        ("b/test_guest.py",),
+        ("a/test_badge.py",),
+        ("a/test_badge.py::test",),
+    ]
+    assert {part.expression for part in parts} == {"name"}
+
+
+class Job:
+    """Takes the place of `suite.run`: jobs that say that they began, and end when they are told to."""
+
+    def __init__(self):
+        self.began = []
+        self.machines = []
+
+    def run(self, settings, kept, folder, selection, timeout_s, started, *, whole):
+        self.began.append((selection.paths[0], folder.name, whole))
+        if selection.paths[0] == "broken":
+            raise LabError("the guest brought no result")
+        machine = Machine()
+        started(machine)
+        self.machines.append(machine)
+        if selection.paths[0] == "long":
+            assert machine.killed.wait(30)
+            raise LabError("the machine ended")
+        return Outcome(settings.clock, 0, 1.0, 2.0)
+
+
+class Machine:
+    def __init__(self):
+        self.killed = threading.Event()
+
+    def kill(self):
+        self.killed.set()
+
+
+@pytest.fixture
+def job(monkeypatch):
+    job = Job()
+    monkeypatch.setattr(abreast.suite, "run", job.run)
+    return job
+
+
+def jobs_of(tmp_path, *names):
+    settings = Settings(Image(tmp_path / "key"), "tcg", "virtual")
+    return [(settings, tmp_path, Selection((name,))) for name in names]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_each_file_has_a_folder_and_talks_by_itself_only_when_it_is_alone(tmp_path, job, at_once):
+    outcomes = []
+    abreast.run(jobs_of(tmp_path, "one", "two", "three"), tmp_path, 1.0, outcomes.append, at_once)
+    assert len(outcomes) == 3
+    whole = at_once > 1
+    assert sorted(job.began) == [
+        ("one", "00-virtual", whole),
+        ("three", "02-virtual", whole),
+        ("two", "01-virtual", whole),
+    ]
+
+
+def test_a_lab_that_fails_ends_its_other_machines(tmp_path, job):
+    with pytest.raises(LabError, match="no result"):
+        abreast.run(jobs_of(tmp_path, "long", "broken", "never"), tmp_path, 1.0, lambda _: None, 2)
+    assert sorted(name for name, *_ in job.began) in (["broken", "long"], ["broken", "long", "never"])
+    assert all(machine.killed.is_set() for machine in job.machines)
 
 
 class Monitor:
