@@ -74,37 +74,63 @@ class Baseline:
         return [fact for fact in facts if self.begin_ns <= fact.at_ns < self.end_ns]
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What a stream had in its baseline: customers (those with an event among them) and events."""
+
+    baseline: Baseline
+    customers: int
+    events: int
+
+
+Befores = Mapping[str, Before]
+
+
 def plan(rule: AnyRule, streams: Streams, baseline: Baseline, false_alarms_a_month: float) -> tuple[Plan, ...]:
     """The rule on each of its streams, which bear the same number of false alarms each; raises `RuleError`."""
-    if baseline.open_ns <= 0:
-        raise RuleError(f"rule {rule.name!r}: its baseline has no open time; give a longer history or other hours")
-    each = false_alarms_a_month / max(1, len(streams))
     before = {stream: baseline.of(facts) for stream, facts in streams.items()}
+    counts = {
+        stream: Before(baseline, len(facts), sum(fact.counted for fact in facts)) for stream, facts in before.items()
+    }
+    return plan_counts(rule, counts, false_alarms_a_month / max(1, len(streams)))
+
+
+def plan_counts(rule: AnyRule, before: Befores, each: float) -> tuple[Plan, ...]:
+    """The rule on each of its streams by the counts of its baseline; each stream bears `each` false alarms a month.
+
+    Raises `RuleError`.
+    """
+    for stream, one in before.items():
+        if one.baseline.open_ns <= 0:
+            raise RuleError(
+                f"rule {rule.name!r}: the baseline of {stream!r} has no open time; give a longer history or other hours"
+            )
     match rule:
         case BernoulliRule():
-            return tuple(_bernoulli(rule, stream, before, baseline, each) for stream in streams)
+            return tuple(_bernoulli(rule, stream, before, each) for stream in before)
         case PoissonRule():
-            return tuple(_poisson(rule, stream, before, baseline, each) for stream in streams)
+            return tuple(_poisson(rule, stream, before, each) for stream in before)
         case WindowRule():
-            return tuple(_window(rule, stream, before, baseline, each) for stream in streams)
+            return tuple(_window(rule, stream, before, each) for stream in before)
 
 
-def _bernoulli(rule: BernoulliRule, stream: str, before: Streams, baseline: Baseline, each: float) -> Plan:
-    customers = len(before[stream]) or sum(map(len, before.values())) / len(before)
+def _bernoulli(rule: BernoulliRule, stream: str, before: Befores, each: float) -> Plan:
+    customers = before[stream].customers or sum(one.customers for one in before.values()) / len(before)
     if not customers:
         raise RuleError(f"rule {rule.name!r}: nobody was served in the baseline; give a longer history")
     share, source = rule.share, "rule"
     if share is None:
-        own = _counted(before[stream])
-        facts, source = (before[stream], "stream") if own >= _EVENTS_MIN else (_together(before), "all streams")
-        share = _counted(facts) / max(1, len(facts))
+        own = before[stream].events >= _EVENTS_MIN
+        learnt, source = ([before[stream]], "stream") if own else (list(before.values()), "all streams")
+        events, among = sum(one.events for one in learnt), sum(one.customers for one in learnt)
+        share = events / max(1, among)
         if not 0.0 < share < 1.0:
             raise RuleError(
-                f"rule {rule.name!r}: {_counted(facts)} of {len(facts)} customers in the baseline had an event; "
+                f"rule {rule.name!r}: {events} of {among} customers in the baseline had an event; "
                 "set share, or give a longer history"
             )
     scores = BernoulliScores(share, worse_share(share, rule.odds_ratio))
-    a_month = customers / baseline.months
+    a_month = customers / before[stream].baseline.months
     if rule.h is None:
         threshold = solve_bernoulli(scores, allowed_run_length(a_month, each))
     else:
@@ -113,8 +139,9 @@ def _bernoulli(rule: BernoulliRule, stream: str, before: Streams, baseline: Base
     return Plan(rule, stream, detector, threshold, share, source, "customers", None, a_month, each)
 
 
-def _poisson(rule: PoissonRule, stream: str, before: Streams, baseline: Baseline, each: float) -> Plan:
-    per_day, source = _usual_per_day(rule, stream, before, baseline)
+def _poisson(rule: PoissonRule, stream: str, before: Befores, each: float) -> Plan:
+    baseline = before[stream].baseline
+    per_day, source = _usual_per_day(rule, stream, before)
     gap_ns = DAY_NS / per_day
     scores = PoissonScores(rule.ratio)
     a_month = baseline.open_ns / gap_ns / baseline.months
@@ -126,8 +153,9 @@ def _poisson(rule: PoissonRule, stream: str, before: Streams, baseline: Baseline
     return Plan(rule, stream, detector, threshold, per_day, source, "usual gaps", gap_ns, a_month, each)
 
 
-def _window(rule: WindowRule, stream: str, before: Streams, baseline: Baseline, each: float) -> Plan:
-    per_day, source = _usual_per_day(rule, stream, before, baseline)
+def _window(rule: WindowRule, stream: str, before: Befores, each: float) -> Plan:
+    baseline = before[stream].baseline
+    per_day, source = _usual_per_day(rule, stream, before)
     window_ns = round(rule.window_minutes * _MINUTE_NS)
     mean = per_day * window_ns / DAY_NS
     a_month = baseline.open_ns / window_ns / baseline.months
@@ -140,24 +168,13 @@ def _window(rule: WindowRule, stream: str, before: Streams, baseline: Baseline, 
     return Plan(rule, stream, detector, threshold, per_day, source, "windows", float(window_ns), a_month, each)
 
 
-def _usual_per_day(
-    rule: PoissonRule | WindowRule, stream: str, before: Streams, baseline: Baseline
-) -> tuple[float, str]:
+def _usual_per_day(rule: PoissonRule | WindowRule, stream: str, before: Befores) -> tuple[float, str]:
     if rule.per_day is not None:
         return rule.per_day, "rule"
-    open_days = baseline.open_ns / DAY_NS
-    own = _counted(before[stream])
-    if own >= _EVENTS_MIN:
-        return own / open_days, "stream"
-    together = _counted(_together(before))
+    own = before[stream]
+    if own.events >= _EVENTS_MIN:
+        return own.events / own.baseline.open_ns * DAY_NS, "stream"
+    together = sum(one.events for one in before.values())
     if not together:
         raise RuleError(f"rule {rule.name!r}: no event in the baseline; set per_day, or give a longer history")
-    return together / len(before) / open_days, "all streams"
-
-
-def _counted(facts: Sequence[Fact]) -> int:
-    return sum(fact.counted for fact in facts)
-
-
-def _together(streams: Streams) -> list[Fact]:
-    return [fact for facts in streams.values() for fact in facts]
+    return together / sum(one.baseline.open_ns for one in before.values()) * DAY_NS, "all streams"
