@@ -126,6 +126,9 @@ press = Table(
     Index(None, "wall_ns", "id"),
     Index(None, "site", "box", "wall_ns", "id"),
     Index(None, "trigger", "wall_ns", "id"),
+    # The lists of who sees one site, or only their own.
+    Index(None, "site", "wall_ns", "id"),
+    Index(None, "employee", "wall_ns", "id"),
     Index(None, "change"),
     Index(None, "track"),
     Index(None, "snapshot"),
@@ -300,6 +303,9 @@ audit = Table(
     Column("object", Text, nullable=False),
     Column("address", Text, nullable=False),
     Index(None, "at_ns"),
+    Index(None, "user", "id"),
+    Index(None, "action", "id"),
+    Index(None, "object", "id"),
 )
 
 DATED = (press, track, fault, shift, boot)

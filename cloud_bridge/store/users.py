@@ -19,6 +19,8 @@ from cloud_bridge.store import tables as t
 from cloud_bridge.store.engine import Store
 
 PASSWORD_MIN = 10
+AUDIT_OBJECT_CHARS = 500
+"""As much of the object of an audit line is kept: it is indexed, and an index entry has a largest size."""
 
 
 class UserError(ValueError):
@@ -211,7 +213,8 @@ def list_sessions(store: Store, user_id: int, now_ns: int) -> tuple[Session, ...
 
 def add_audit(store: Store, *, at_ns: int, user: str, action: str, object: str, address: str = "") -> None:  # noqa: A002
     """Append one line to the audit trail (there is no way to change or remove one)."""
-    values = {"at_ns": at_ns, "user": user, "action": action, "object": object, "address": address}
+    about = object[:AUDIT_OBJECT_CHARS]
+    values = {"at_ns": at_ns, "user": user, "action": action, "object": about, "address": address}
     with store.write() as connection:
         connection.execute(insert(t.audit).values(values))
 

@@ -8,7 +8,7 @@ import ipaddress
 from sqlalchemy import Connection, func, insert, select
 
 from cloud_bridge.store import tables as t
-from cloud_bridge.store.users import add_audit
+from cloud_bridge.store.users import AUDIT_OBJECT_CHARS, add_audit
 from cloud_bridge.web.settings import Services
 from cloud_bridge.web.visitor import AnyConnection, address_of, the_visitor
 
@@ -25,7 +25,7 @@ def record(services: Services, request: AnyConnection, action: str, about: str, 
         "at_ns": at_ns,
         "user": the_visitor(request).name,
         "action": action,
-        "object": about,
+        "object": about[:AUDIT_OBJECT_CHARS],
         "address": address_of(request),
     }
     with services.store.write() as connection:
