@@ -56,6 +56,8 @@ alarm_dirty = Table(
     # Only added, as tally_dirty: a round takes away what it has seen.
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("site", String(_NAME), nullable=False),
+    # The earliest instant at which anything changed.
+    Column("from_ns", BigInteger, nullable=False),
     Index(None, "site"),
 )
 

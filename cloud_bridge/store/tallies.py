@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, ScalarSelect, delete, func, insert, or_, select
+from sqlalchemy import Connection, ScalarSelect, delete, insert, select
 
 from cloud_bridge.store import tables as t
 from cloud_bridge.store import tables_snapshot as ts
 from cloud_bridge.store.engine import Store
+from cloud_bridge.store.on_shift import OnShift, turns
+from cloud_bridge.store.tables_alarm import alarm_dirty
 from cloud_bridge.store.tables_tally import SERVED, SLOT_NS, sale, tally, tally_dirty
 from edge.wire import Trigger
 
@@ -26,12 +28,6 @@ class _Key(NamedTuple):
     simulated: bool
 
 
-class _Turn(NamedTuple):
-    wall_ns: int
-    button: str
-    employee: str | None
-
-
 def count_dirty(store: Store, limit: int = 500) -> int:
     """Count what the oldest `limit` marks name anew, in one transaction; returns how many marks were worked off."""
     with store.write() as connection:
@@ -40,10 +36,21 @@ def count_dirty(store: Store, limit: int = 500) -> int:
         for (site, box), spans in _by_box(marks).items():
             for low, high in _joined(spans):
                 _count(connection, site, box, low, high)
+        changed = [{"site": site, "from_ns": since_ns} for site, since_ns in sorted(_earliest(marks).items())]
+        if changed:
+            # What is counted anew may raise an alarm or take one back.
+            connection.execute(insert(alarm_dirty), changed)
         for start in range(0, len(marks), 200):
             ids = [mark.id for mark in marks[start : start + 200]]
             connection.execute(delete(tally_dirty).where(tally_dirty.c.id.in_(ids)))
     return len(marks)
+
+
+def _earliest(marks: Sequence[Any]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for mark in marks:
+        found[mark.site] = min(mark.from_ns, found.get(mark.site, mark.from_ns))
+    return found
 
 
 def _by_box(marks: Sequence[Any]) -> dict[tuple[str, str], list[tuple[int, int]]]:
@@ -103,7 +110,7 @@ def _presses(
         .where(press.c.trigger.not_in(_NO_PRESS))
         .order_by(press.c.wall_ns)
     )
-    on_shift = _OnShift(_turns(connection, site, box, low_ns, last_ns))
+    on_shift = OnShift(turns(connection, site, box, low_ns, last_ns))
     for row in connection.execute(query):
         employee = row.employee or on_shift.alone_at(row.wall_ns) or ""
         slot_ns = row.wall_ns // SLOT_NS * SLOT_NS
@@ -126,43 +133,7 @@ def _sales(connection: Connection, site: str, box: str, low_ns: int, last_ns: in
         .where(sale.c.voided.is_(False))
         .order_by(sale.c.wall_ns)
     )
-    on_shift = _OnShift(_turns(connection, site, box, low_ns, last_ns))
+    on_shift = OnShift(turns(connection, site, box, low_ns, last_ns))
     for row in connection.execute(query):
         employee = row.employee or on_shift.alone_at(row.wall_ns) or ""
         yield _Key(row.wall_ns // SLOT_NS * SLOT_NS, "", SERVED, 0, employee, row.simulated)
-
-
-def _turns(connection: Connection, site: str, box: str, low_ns: int, last_ns: int) -> list[_Turn]:
-    """Shifts that began in the stretch, and for each button the last one before it, in order of time."""
-    shift = t.shift
-    here = (shift.c.site == site, shift.c.box == box)
-    before = (
-        select(shift.c.button, func.max(shift.c.wall_ns).label("wall_ns"))
-        .where(*here, shift.c.wall_ns < low_ns)
-        .group_by(shift.c.button)
-        .subquery()
-    )
-    is_last = (shift.c.button == before.c.button) & (shift.c.wall_ns == before.c.wall_ns)
-    query = (
-        select(shift.c.wall_ns, shift.c.button, shift.c.employee, shift.c.id)
-        .outerjoin(before, is_last)
-        .where(*here, or_(before.c.button.is_not(None), shift.c.wall_ns.between(low_ns, last_ns)))
-        .order_by(shift.c.wall_ns, shift.c.id)
-    )
-    return [_Turn(row.wall_ns, row.button, row.employee) for row in connection.execute(query)]
-
-
-class _OnShift:
-    """Who works at a box, asked for instants that never go back."""
-
-    def __init__(self, turns: Sequence[_Turn]) -> None:
-        self._turns = list(reversed(turns))
-        self._now: dict[str, str | None] = {}
-
-    def alone_at(self, wall_ns: int) -> str | None:
-        """The only person on shift; None where it is nobody or one of several."""
-        while self._turns and self._turns[-1].wall_ns <= wall_ns:
-            turn = self._turns.pop()
-            self._now[turn.button] = turn.employee
-        people = {employee for employee in self._now.values() if employee}
-        return people.pop() if len(people) == 1 else None

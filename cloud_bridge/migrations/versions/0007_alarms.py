@@ -22,6 +22,7 @@ def upgrade() -> None:
         "alarm_dirty",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("site", sa.String(length=63), nullable=False),
+        sa.Column("from_ns", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alarm_dirty")),
     )
     op.create_index(op.f("ix_alarm_dirty_site"), "alarm_dirty", ["site"], unique=False)
@@ -204,7 +205,7 @@ def upgrade() -> None:
     budget = sa.table("rule_budget", sa.column("id"), sa.column("false_alarms_a_month"), sa.column("revision"))
     op.bulk_insert(budget, [{"id": 1, "false_alarms_a_month": 2.0, "revision": 1}])
     # All that is known so far is to be looked at.
-    op.execute("INSERT INTO alarm_dirty (site) SELECT name FROM site")
+    op.execute("INSERT INTO alarm_dirty (site, from_ns) SELECT name, 0 FROM site")
 
 
 def downgrade() -> None:
