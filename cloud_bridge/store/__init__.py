@@ -2,6 +2,7 @@
 
 # Whoever imports a module of this package has all tables: migrations are compared with all of them.
 from cloud_bridge.store import tables_alarm as tables_alarm
+from cloud_bridge.store import tables_case as tables_case
 from cloud_bridge.store import tables_enrol as tables_enrol
 from cloud_bridge.store import tables_notify as tables_notify
 from cloud_bridge.store import tables_org as tables_org
