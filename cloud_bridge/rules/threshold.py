@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import floor
 
 from cloud_bridge.rules.errors import RuleError
@@ -44,6 +45,7 @@ def allowed_run_length(a_month: float, false_alarms_a_month: float) -> float:
     return a_month / false_alarms_a_month
 
 
+@lru_cache(maxsize=4096)
 def solve_bernoulli(scores: BernoulliScores, run_length: float) -> Threshold:
     """The smallest h (in hundredths) that one event alone does not reach and whose run length is at least `run_length`.
 
@@ -57,6 +59,7 @@ def bernoulli_threshold(scores: BernoulliScores, h: float) -> Threshold:
     return Threshold(h, scores.run_length(h), scores.run_length(h, scores.p1))
 
 
+@lru_cache(maxsize=4096)
 def solve_poisson(scores: PoissonScores, run_length: float) -> Threshold:
     """The smallest h (in hundredths) that one event alone does not reach and whose run length is at least `run_length`.
 
