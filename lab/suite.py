@@ -95,6 +95,8 @@ def command(clock: Clock, selection: Selection) -> str:
     pytest += ["--rootdir=/project", "--config-file=/project/pyproject.toml", "--junit-xml=/job/junit.xml"]
     # The format that has a place for the figures of a test.
     pytest += ["--override-ini=junit_family=xunit1"]
+    # A test that hangs says where.
+    pytest += ["--override-ini=faulthandler_timeout=600"]
     pytest += ["-m", _MARKS[clock], *(["-k", selection.expression] if selection.expression else [])]
     pytest += [f"/project/{path}" for path in selection.paths]
     return f"{INSTALL}export PYTEST_DISABLE_PLUGIN_AUTOLOAD=1\n{shlex.join(pytest)}\n"
