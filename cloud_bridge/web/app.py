@@ -25,7 +25,17 @@ from cloud_bridge.blobs import Blobs
 from cloud_bridge.enrol.enrolment import Enrolment
 from cloud_bridge.store import queries
 from cloud_bridge.store.engine import Store
-from cloud_bridge.web import account, boxes, bundles, enrol_api, enrol_page, presses, snapshots, updates_page
+from cloud_bridge.web import (
+    account,
+    boxes,
+    bundles,
+    enrol_api,
+    enrol_page,
+    organisation,
+    presses,
+    snapshots,
+    updates_page,
+)
 from cloud_bridge.web.api import make_api
 from cloud_bridge.web.html import make_engine, make_environment
 from cloud_bridge.web.live import live_lifespan, stream_presses
@@ -64,6 +74,7 @@ def create_app(
             boxes.show_boxes,
             boxes.identify,
             boxes.show_quarantine,
+            *organisation.ROUTES,
             bundles.send_bundle,
             updates_page.show_updates,
             updates_page.make_offer,

@@ -23,6 +23,7 @@ WORK = (
 """What people work in: shown side by side."""
 
 MANAGE = (
+    Entry("organisation", Action.EDIT_STAFF),
     Entry("quarantine", Action.SEE_QUARANTINE),
     Entry("enrol", Action.ENROL_BOXES),
     Entry("updates", Action.UPDATE_BOXES),

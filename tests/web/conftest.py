@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from litestar.testing import TestClient
 from web_server import serve
 from web_world import PASSWORD, SETTINGS, USER, World, log_in
 
-from cloud_bridge.store import users
+from cloud_bridge.store import org, users
 from cloud_bridge.web.app import create_app
 
 
@@ -130,6 +130,28 @@ def client(app: Litestar) -> Iterator[TestClient[Any]]:
         client.follow_redirects = False
         assert log_in(client).status_code == 303
         yield client
+
+
+@pytest.fixture
+def enter(world: World, make_app: Callable[[], Litestar]) -> Iterator[Callable[..., TestClient[Any]]]:
+    """Makes an account of a role at places and logs it in; its name is the role and a number from 0."""
+    clients: list[TestClient[Any]] = []
+
+    def enter_as(role: users.Role, places: Sequence[org.Place] = (), employee: str | None = "Ann") -> TestClient[Any]:
+        name = f"{role}{len(clients)}"
+        made = users.create_user(world.store, name, PASSWORD, role, employee=employee)
+        with world.store.write() as connection:
+            org.set_places(connection, made.id, places)
+        client = TestClient(make_app())
+        client.__enter__()
+        clients.append(client)
+        client.follow_redirects = False
+        assert log_in(client, name).status_code == 303
+        return client
+
+    yield enter_as
+    for client in clients:
+        client.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-PAGES = ["/presses", "/boxes", "/quarantine", "/enrol", "/updates", "/account", "/nothing"]
+MANAGED = ["/organisation", "/organisation/riga"]
+PAGES = ["/presses", "/boxes", "/quarantine", "/enrol", "/updates", "/account", "/nothing", *MANAGED]
 # Names what is wrong, where, and what axe-core says about it.
 CHECK = """rules => axe.run(document, {runOnly: rules}).then(r => ({
     passes: r.passes.length,

@@ -18,7 +18,15 @@ CATALOGUES = {language: load_catalogue(language) for language in LANGUAGES}
 AT_NS = int(datetime(2026, 11, 2, 9, 5, 7, tzinfo=UTC).timestamp()) * 10**9
 # Keys that are put together from a name at run time, by their fixed beginning.
 BUILT = {"trigger.", "state.", "source.", "gap.", "month.", "language.", "nav.", "error.title_", "error.text_", "unit."}
-BUILT |= {"snapshot.verdict_", "snapshot.privacy_", "snapshot.score_", "enrol.state_", "enrol.code_", "updates.state_"}
+BUILT |= {
+    "snapshot.verdict_",
+    "snapshot.privacy_",
+    "snapshot.score_",
+    "weekday.",
+    "enrol.state_",
+    "enrol.code_",
+    "updates.state_",
+}
 
 
 def speaker(language, zone_name="UTC"):
