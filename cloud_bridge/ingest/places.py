@@ -25,15 +25,16 @@ def adopt_boxes(batch: Batch, owners: Iterable[tuple[str, str]]) -> None:
     new = [owner for owner in wanted if owner not in known]
     if not new:
         return
-    sites = [
-        {"name": site, "title": site, "time_zone": _TIME_ZONE, "calendar": None}
-        for site in sorted({site for site, _ in new})
-    ]
-    batch.connection.execute(batch.insert(org.site), sites)
+    batch.connection.execute(batch.insert(org.site), [new_site(site) for site in sorted({site for site, _ in new})])
     counters = [{"site": site, "name": box, "title": box, "retired": False} for site, box in new]
     batch.connection.execute(batch.insert(org.counter), counters)
     sources = [{"site": site, "box": box, "button": org.EVERY_BUTTON, "counter": box} for site, box in new]
     batch.connection.execute(batch.insert(source), sources)
+
+
+def new_site(name: str) -> dict[str, str | None]:
+    """The row of a site of which nothing is known but its name."""
+    return {"name": name, "title": name, "time_zone": _TIME_ZONE, "calendar": None}
 
 
 def adopt_employees(batch: Batch, fresh: Sequence[EventItem]) -> None:
