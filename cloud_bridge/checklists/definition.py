@@ -44,7 +44,7 @@ class Factor(StrEnum):
     """Whether a cause lies in the work of the staff."""
 
     STAFF = "staff"
-    OTHER = "other"
+    OTHER = "non_staff"
 
 
 class Answer(StrEnum):
