@@ -35,7 +35,7 @@ def list_presses(
 ) -> PressPage:
     """One page of the presses that `sight` holds, newest first, after `cursor`; `limit` is cut to `LIMIT_MAX`."""
     limit = max(1, min(limit, LIMIT_MAX))
-    query = _presses().order_by(t.press.c.wall_ns.desc(), t.press.c.id.desc()).limit(limit + 1)
+    query = presses_with_tracks().order_by(t.press.c.wall_ns.desc(), t.press.c.id.desc()).limit(limit + 1)
     for column, value in (
         (t.press.c.site, where.site),
         (t.press.c.box, where.box),
@@ -63,7 +63,7 @@ def list_presses(
 def press(store: Store, press_id: str, sight: Sight = FULL) -> PressDetail | None:
     """A press and its tracks, or None where no such press has arrived or `sight` does not hold it."""
     with store.read() as connection:
-        found = connection.execute(_presses().where(t.press.c.id == press_id)).one_or_none()
+        found = connection.execute(presses_with_tracks().where(t.press.c.id == press_id)).one_or_none()
         if found is None:
             return None
         row = press_row(found)
@@ -113,7 +113,7 @@ def press_of_track(store: Store, track_id: str) -> str | None:
 
 def changes(store: Store, after: int, limit: int = 200) -> Changes:
     """Presses that changed after `after` (0: from the beginning), in commit order; a press is there once."""
-    query = _presses().where(t.press.c.change > after).order_by(t.press.c.change, t.press.c.id)
+    query = presses_with_tracks().where(t.press.c.change > after).order_by(t.press.c.change, t.press.c.id)
     with store.read() as connection:
         rows = [press_row(row) for row in connection.execute(query.limit(limit + 1))]
     if len(rows) > limit:
@@ -122,7 +122,7 @@ def changes(store: Store, after: int, limit: int = 200) -> Changes:
         whole = [row for row in rows if row.change < last]
         if not whole:
             with store.read() as connection:
-                same = _presses().where(t.press.c.change == last).order_by(t.press.c.id)
+                same = presses_with_tracks().where(t.press.c.change == last).order_by(t.press.c.id)
                 whole = [press_row(row) for row in connection.execute(same)]
         rows = whole
     return Changes(tuple(rows), rows[-1].change if rows else after)
@@ -244,7 +244,8 @@ def _span_of_series() -> Select[Any]:
     return select(*key, func.max(t.seq_range.c.last).label("largest"), there.label("there")).group_by(*key)
 
 
-def _presses() -> Select[Any]:
+def presses_with_tracks() -> Select[Any]:
+    """Presses with what `mapping.press_row` takes of their tracks."""
     track_columns: list[ColumnElement[Any]] = [
         t.track.c.state.label("track_state"),
         case((t.track.c.damaged.is_not(None), True), else_=False).label("damaged"),
