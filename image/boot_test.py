@@ -121,6 +121,7 @@ def _put(image: Path, name: str, content: bytes) -> None:
 
 def run(image: Path, folder: Path, *, idle_s: float) -> dict[str, Any]:
     """Boot a copy of `image` and go through it all; returns the figures. Raises `BootError` where something fails."""
+    shutil.rmtree(folder, ignore_errors=True)
     with world(folder) as of:
         copy = folder / "card.img"
         subprocess.run(["cp", "--sparse=always", str(image), str(copy)], check=True)
