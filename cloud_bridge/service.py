@@ -22,6 +22,8 @@ from pathlib import Path
 import uvicorn
 
 from cloud_bridge import faultpoint
+from cloud_bridge.alarms.evaluation import evaluate_next
+from cloud_bridge.alarms.planning import plan_if_due
 from cloud_bridge.blobs import Blobs, open_blobs
 from cloud_bridge.commands import CommandLink
 from cloud_bridge.config import Config, ConfigError, secret_text
@@ -46,6 +48,8 @@ log = logging.getLogger(__name__)
 _FINISH_S = 20.0
 _WEB_FINISH_S = 3
 _TALLY_PERIOD_S = 2.0
+_PLANS_PERIOD_S = 30.0
+_ALARMS_PERIOD_S = 5.0
 
 
 class PartDied(RuntimeError):
@@ -166,7 +170,11 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
 
 def make_tasks(store: Store) -> tuple[Task, ...]:
     """The bridge's background work."""
-    return (Task("tallies", _TALLY_PERIOD_S, lambda _now_ns: tallies.count_dirty(store) > 0),)
+    return (
+        Task("tallies", _TALLY_PERIOD_S, lambda _now_ns: tallies.count_dirty(store) > 0),
+        Task("alarm thresholds", _PLANS_PERIOD_S, lambda now_ns: plan_if_due(store, now_ns)),
+        Task("alarms", _ALARMS_PERIOD_S, lambda now_ns: evaluate_next(store, now_ns)),
+    )
 
 
 @contextmanager

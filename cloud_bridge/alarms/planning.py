@@ -15,6 +15,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, delete, func, insert, select
 
 from cloud_bridge.alarms.hours import hours_of, open_time
+from cloud_bridge.alarms.usual import Exposure, usual_rates
 from cloud_bridge.alarms.watches import Budget, RuleRow, all_rules, budget
 from cloud_bridge.rules.config import AnyRule, BernoulliRule
 from cloud_bridge.rules.cusum import BernoulliCusum, PoissonCusum
@@ -32,6 +33,7 @@ from cloud_bridge.store.tables_tally import SERVED, SLOT_NS, tally
 
 EVENTS_MIN = 10
 """With fewer in the baselines of all streams together, nothing is known to be usual yet."""
+_SHARE_MAX = 0.9
 _FIRST_NS = 1_577_836_800 * 10**9
 """2020: what is dated before it comes from a box without a clock."""
 _RECENT_NS = 28 * DAY_NS
@@ -91,7 +93,7 @@ def read_plans(connection: Connection) -> Plans:
 
 
 def plan_if_due(store: Store, now_ns: int) -> bool:
-    """Compute the plans anew where that is due; whether it was."""
+    """Compute the plans anew where that is due; whether any changed."""
     company = organisation(store)
     with store.read() as connection:
         wanted = budget(connection)
@@ -100,7 +102,10 @@ def plan_if_due(store: Store, now_ns: int) -> bool:
         if known and not _is_due(known, planned_ns, wanted, now_ns):
             return False
         plans = make_plans(connection, company, all_rules(connection), wanted, now_ns)
-    changed = {stream: key in known for key in plans for stream in [key[1]] if known.get(key) != plans[key]}
+    changed: dict[str, bool] = {}
+    for key, plan in plans.items():
+        if known.get(key) != plan:
+            changed[key[1]] = changed.get(key[1], True) and key in known
     with store.write() as connection:
         connection.execute(delete(rule_plan))
         values = [
@@ -110,7 +115,7 @@ def plan_if_due(store: Store, now_ns: int) -> bool:
         for start in range(0, len(values), 500):
             connection.execute(insert(rule_plan), values[start : start + 500])
         _mark(connection, changed, now_ns)
-    return True
+    return bool(changed)
 
 
 def make_plans(
@@ -166,25 +171,39 @@ def _plan_rule(rule: RuleRow, sites: Mapping[str, _Site], wanted: Budget, rules:
     each = wanted.false_alarms_a_month / rules / max(1, len(served) + len(timed))
     found: Plans = {}
     for engine, before in ((by_customers, served), (by_time, timed)):
-        if engine is None or not before or not _is_known(engine, before):
-            continue
-        try:
-            made = plan_counts(engine, before, each)
-        except RuleError:
-            # Nothing but events, or rates beyond what can be solved for: there is nothing to watch yet.
-            continue
-        for plan in made:
-            site = sites[plan.stream.partition("/")[0]]
-            found[rule.id, plan.stream] = _stream_plan(rule, plan, site, wanted.revision)
+        for stream, (one, source) in _engines(engine, before).items():
+            try:
+                (plan,) = plan_counts(one, {stream: before[stream]}, each)
+            except RuleError:
+                # Never open, nothing but events, or more of them than can be solved for: there is nothing to watch.
+                continue
+            site = sites[stream.partition("/")[0]]
+            found[rule.id, stream] = _stream_plan(rule, plan, source, site, wanted.revision)
     return found
 
 
-def _is_known(engine: AnyRule, before: Mapping[str, Before]) -> bool:
-    given = engine.share if isinstance(engine, BernoulliRule) else engine.per_day
-    return given is not None or sum(one.events for one in before.values()) >= EVENTS_MIN
+def _engines(engine: AnyRule | None, before: Mapping[str, Before]) -> dict[str, tuple[AnyRule, str]]:
+    """The rule with what is usual on each stream, and whose experience that is; none while too little is known."""
+    if engine is None:
+        return {}
+    if (engine.share if isinstance(engine, BernoulliRule) else engine.per_day) is not None:
+        return dict.fromkeys(before, (engine, "rule"))
+    by_customers = isinstance(engine, BernoulliRule)
+    exposures = {
+        stream: Exposure(one.events, one.customers if by_customers else one.baseline.open_ns / DAY_NS)
+        for stream, one in before.items()
+    }
+    if sum(one.events for one in exposures.values()) < EVENTS_MIN:
+        return {}
+    found: dict[str, tuple[AnyRule, str]] = {}
+    for stream, usual in usual_rates(exposures).items():
+        rate = float(f"{usual.cautious:.3g}")
+        changes = {"share": min(rate, _SHARE_MAX)} if by_customers else {"per_day": rate}
+        found[stream] = (msgspec.structs.replace(engine, **changes), "stream" if usual.own >= 0.5 else "all streams")
+    return found
 
 
-def _stream_plan(rule: RuleRow, plan: Plan, site: _Site, revision: int) -> StreamPlan:
+def _stream_plan(rule: RuleRow, plan: Plan, source: str, site: _Site, revision: int) -> StreamPlan:
     method: Literal["bernoulli", "poisson", "window"] = "poisson"
     if isinstance(plan.rule, BernoulliRule):
         method = "bernoulli"
@@ -193,7 +212,7 @@ def _stream_plan(rule: RuleRow, plan: Plan, site: _Site, revision: int) -> Strea
     return StreamPlan(
         method=method,
         usual=plan.usual,
-        usual_from=plan.usual_from,
+        usual_from=source,
         h=plan.threshold.h,
         run_length=plan.threshold.run_length,
         delay=plan.threshold.delay,
