@@ -8,12 +8,13 @@ from typing import Annotated
 from litestar import Router, get
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from cloud_bridge.access.table import Action
 from cloud_bridge.store import queries, snapshots
 from cloud_bridge.store.rows import BoxRow, Instant, PressRow, SeqGap, TrackRow
 from cloud_bridge.store.snapshots import BoxIndex
+from cloud_bridge.store.tokens import TokenScope
 from cloud_bridge.web.audio import describe_audio, send_audio
 from cloud_bridge.web.permits import may, needs, sight_of
 from cloud_bridge.web.press_view import cursor_text, is_dated, state_of
@@ -26,6 +27,7 @@ from cloud_bridge.web.presses import (
     parse_cursor,
     parse_filter,
 )
+from cloud_bridge.web.receipts_api import list_receipts, take_receipts
 from cloud_bridge.web.snapshots import (
     ApiSnapshot,
     api_snapshot,
@@ -34,7 +36,7 @@ from cloud_bridge.web.snapshots import (
     qualify_snapshot,
     send_picture,
 )
-from cloud_bridge.web.times import iso_time
+from cloud_bridge.web.times import iso_time, unix_ns
 from cloud_bridge.web.visitor import AnyRequest, services_of
 from edge.wire import Health, TrackData
 from edge.wire.smile_index import Publishing, publishing
@@ -131,24 +133,31 @@ class ApiBox(Struct, frozen=True, kw_only=True):
     missing_ranges: list[SeqGap] | UnsetType = UNSET
 
 
-@get("/presses", opt=needs(Action.SEE_PRESSES), sync_to_thread=True, operation_id="listPresses")
+_PRESSES = needs(Action.SEE_PRESSES, TokenScope.PRESSES_READ)
+_TRACKS = needs(Action.LISTEN, TokenScope.TRACKS_READ)
+
+
+@get("/presses", opt=_PRESSES, sync_to_thread=True, operation_id="listPresses")
 def list_presses(
     request: AnyRequest,
     *,
     box: BoxQuery = "",
     trigger: TriggerQuery = "",
     sound: SoundQuery = "",
+    since: Annotated[datetime | None, QueryParameter(description="Not before; ISO 8601 with Z")] = None,
+    until: Annotated[datetime | None, QueryParameter(description="Before; ISO 8601 with Z")] = None,
     cursor: CursorQuery = "",
     limit: Annotated[int, QueryParameter(ge=1, le=queries.LIMIT_MAX)] = 50,
 ) -> ApiPressPage:
     """One page of presses."""
     store = services_of(request).store
-    where = parse_filter(box, trigger, sound)
+    chosen = parse_filter(box, trigger, sound)
+    where = structs.replace(chosen, since_ns=unix_ns(since), until_ns=unix_ns(until))
     found = queries.list_presses(store, where, parse_cursor(cursor), limit, sight_of(request))
     return ApiPressPage([_press(row) for row in found.presses], cursor_text(found.next) if found.next else None)
 
 
-@get("/presses/{press_id:str}", opt=needs(Action.SEE_PRESSES), sync_to_thread=True, operation_id="getPress")
+@get("/presses/{press_id:str}", opt=_PRESSES, sync_to_thread=True, operation_id="getPress")
 def get_press(request: AnyRequest, press_id: FromPath[str]) -> ApiPressDetail:
     """One press with its tracks and, for who may see pictures, its snapshot."""
     store = services_of(request).store
@@ -163,7 +172,7 @@ def get_press(request: AnyRequest, press_id: FromPath[str]) -> ApiPressDetail:
     )
 
 
-@get("/tracks/{track_id:str}", opt=needs(Action.SEE_PRESSES), sync_to_thread=True, operation_id="getTrack")
+@get("/tracks/{track_id:str}", opt=_PRESSES, sync_to_thread=True, operation_id="getTrack")
 def get_track(request: AnyRequest, track_id: FromPath[str]) -> ApiTrack:
     """One track."""
     row = queries.track(services_of(request).store, known_id(track_id), sight_of(request))
@@ -172,7 +181,7 @@ def get_track(request: AnyRequest, track_id: FromPath[str]) -> ApiTrack:
     return _track(row)
 
 
-@get("/tracks/{track_id:str}/peaks", opt=needs(Action.LISTEN), sync_to_thread=True, operation_id="getTrackPeaks")
+@get("/tracks/{track_id:str}/peaks", opt=_TRACKS, sync_to_thread=True, operation_id="getTrackPeaks")
 def get_peaks(request: AnyRequest, track_id: FromPath[str]) -> ApiPeaks:
     """The waveform of a complete track."""
     peaks = queries.track_peaks(services_of(request).store, known_id(track_id), sight_of(request))
@@ -206,7 +215,8 @@ def make_api() -> Router:
     """All of it under its version's path."""
     sound = [get_track, get_peaks, send_audio, describe_audio]
     pictures = [get_snapshot, send_picture, qualify_snapshot, list_qualifications]
-    handlers = [list_presses, get_press, *sound, *pictures, list_boxes, get_box]
+    receipts = [take_receipts, list_receipts]
+    handlers = [list_presses, get_press, *sound, *pictures, list_boxes, get_box, *receipts]
     return Router("/api/v1", route_handlers=handlers)
 
 

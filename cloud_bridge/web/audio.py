@@ -16,6 +16,7 @@ from cloud_bridge.access.table import Action
 from cloud_bridge.blobs import BlobError, BlobMissing
 from cloud_bridge.store import queries
 from cloud_bridge.store.rows import TrackRow, TrackState
+from cloud_bridge.store.tokens import TokenScope
 from cloud_bridge.web import audit
 from cloud_bridge.web.permits import needs, sight_of
 from cloud_bridge.web.press_view import AUDIO_TYPES
@@ -56,7 +57,7 @@ def parse_range(header: str, size_bytes: int) -> tuple[int, int] | None:
 
 @get(
     "/tracks/{track_id:str}/audio",
-    opt=needs(Action.LISTEN),
+    opt=needs(Action.LISTEN, TokenScope.TRACKS_READ),
     sync_to_thread=True,
     operation_id="getTrackAudio",
     summary="The sound of a complete track",
@@ -89,7 +90,7 @@ def send_audio(request: AnyRequest, track_id: FromPath[str], *, download: FromQu
 
 @head(
     "/tracks/{track_id:str}/audio",
-    opt=needs(Action.LISTEN),
+    opt=needs(Action.LISTEN, TokenScope.TRACKS_READ),
     sync_to_thread=True,
     operation_id="headTrackAudio",
     summary="Length and type of the sound of a complete track",

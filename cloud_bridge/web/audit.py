@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select
 from cloud_bridge.store import tables as t
 from cloud_bridge.store.users import AUDIT_OBJECT_CHARS, add_audit
 from cloud_bridge.web.settings import Services
-from cloud_bridge.web.visitor import AnyConnection, address_of, the_visitor
+from cloud_bridge.web.visitor import AnyConnection, address_of, asker_name
 
 ATTEMPT = "login.attempt"
 LOGIN = "login"
@@ -23,7 +23,7 @@ def record(services: Services, request: AnyConnection, action: str, about: str, 
     at_ns = services.now_ns()
     values = {
         "at_ns": at_ns,
-        "user": the_visitor(request).name,
+        "user": asker_name(request),
         "action": action,
         "object": about[:AUDIT_OBJECT_CHARS],
         "address": address_of(request),

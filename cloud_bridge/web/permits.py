@@ -31,15 +31,21 @@ from cloud_bridge.access.table import WORDS, Action
 from cloud_bridge.store.org import Place
 from cloud_bridge.store.scope import Scope
 from cloud_bridge.store.sight import Sight, open_sight
-from cloud_bridge.web.visitor import AnyConnection, services_of, visitor_of
+from cloud_bridge.store.tokens import TokenScope
+from cloud_bridge.web.visitor import AnyConnection, program_of, services_of, visitor_of
 
 SIGNED_IN: Final[dict[str, Any]] = {"signed_in": True}
 """A handler's `opt` for what everybody may who is logged in."""
 
 
-def needs(action: Action) -> dict[str, Any]:
-    """A handler's `opt` for what only those may whose role has `action`."""
-    return {"action": action}
+def needs(action: Action, program: TokenScope | None = None) -> dict[str, Any]:
+    """A handler's `opt` for what only those may whose role has `action`, and programs whose token has `program`."""
+    return {"action": action} if program is None else {"action": action, "program": program}
+
+
+def programs_only(program: TokenScope) -> dict[str, Any]:
+    """A handler's `opt` for what only a program may: no cookie is believed, so no form token is needed."""
+    return {"program": program, "exclude_from_csrf": True}
 
 
 def may(request: AnyConnection, action: Action) -> bool:
@@ -61,6 +67,12 @@ def require_at(request: AnyConnection, action: Action, place: Place | None, empl
 
 def scope_of(request: AnyConnection, action: Action | None = None) -> Scope:
     """Of which presses the visitor may do `action`, by default the route's own; raises the 403 where of none."""
+    program = program_of(request)
+    if program is not None:
+        held = program.scope(request.route_handler.opt.get("program"))
+        if held is None:
+            raise _refusal(action)
+        return held
     wanted = action or _action_of(request)
     found = _scopes(request, wanted)
     if not found:
@@ -77,6 +89,11 @@ def sight_of(request: AnyConnection, action: Action | None = None) -> Sight:
 def require_permit(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """Guard of the whole application: 401 without a session, 403 where the role does not reach."""
     if handler.opt.get("public"):
+        return
+    program = program_of(connection)
+    if program is not None:
+        if program.scope(handler.opt.get("program")) is None:
+            raise PermissionDeniedException(f"this token lacks the scope {handler.opt.get('program') or '(none fits)'}")
         return
     if visitor_of(connection) is None:
         raise NotAuthorizedException

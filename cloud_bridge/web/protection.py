@@ -61,7 +61,10 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[object] | Te
     path = request.url.path
     if path.startswith(_PROGRAM_PATHS):
         detail = error.detail if isinstance(error, HTTPException) and status < 500 else "internal error"
-        return Response({"status": status, "detail": detail}, status_code=status, headers={"cache-control": "no-store"})
+        headers = {"cache-control": "no-store"} | ((error.headers or {}) if isinstance(error, HTTPException) else {})
+        if status == 401:
+            headers["www-authenticate"] = "Bearer"
+        return Response({"status": status, "detail": detail}, status_code=status, headers=headers)
     if isinstance(error, NotAuthorizedException):
         if "hx-request" in request.headers:
             return Response(None, status_code=401, headers={"hx-redirect": "/login"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from cloud_bridge.config import Web as WebConfig
 from cloud_bridge.enrol.enrolment import Enrolment
 from cloud_bridge.store.engine import Store
 from cloud_bridge.web.i18n import LANGUAGES, Language, Message, Translator, load_catalogue, zone
+from cloud_bridge.web.programs import Rates
 from edge.wire import Command, Reply
 
 SECRET_MIN = 32
@@ -50,6 +51,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     enrol_url: str = ""
     enrol_window_s: float = 900
     enrol_failures_address: int = 20
+    token_requests_a_minute: int = 600
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a secret that could be guessed."""
@@ -89,6 +91,7 @@ class Services:
     catalogues: Mapping[Language, Mapping[str, Message]]
     # None: no authority was made, and no box enrols here.
     enrolment: Enrolment | None = None
+    rates: Rates = field(default_factory=Rates)
 
     @classmethod
     def make(

@@ -1,4 +1,4 @@
-"""Who asks: the session behind the cookie, found at every request; what nobody in particular may ask."""
+"""Who asks: the session behind the cookie, or the token behind the header; what nobody in particular may ask."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from litestar.middleware.authentication import AbstractAuthenticationMiddleware,
 from cloud_bridge.access.permissions import Binding
 from cloud_bridge.store import org, users
 from cloud_bridge.web.i18n import LANGUAGES, Language, Translator, negotiate
+from cloud_bridge.web.programs import Program, bearer_of, look_up_program
 from cloud_bridge.web.settings import Services
 
 PUBLIC = {"public": True}
 """A handler's `opt` that lets everybody in; what other handlers need, `permits` says."""
 
+PROGRAMS_PATH = "/api/v1/"
+"""Where tokens open something."""
 LANGUAGE_COOKIE = "earshot_language"
 _NS = 1_000_000_000
 _TOUCH_NS = 60 * _NS
@@ -53,9 +56,21 @@ def services_of(connection: AnyConnection) -> Services:
 
 
 def visitor_of(connection: AnyConnection) -> Visitor | None:
-    """Who asks, or None; also where routing failed before anybody was looked up."""
-    visitor: Visitor | None = connection.scope.get("user")
-    return visitor
+    """The person who asks, or None; also where routing failed before anybody was looked up."""
+    asker = connection.scope.get("user")
+    return asker if isinstance(asker, Visitor) else None
+
+
+def program_of(connection: AnyConnection) -> Program | None:
+    """The program that asks, or None."""
+    asker = connection.scope.get("user")
+    return asker if isinstance(asker, Program) else None
+
+
+def asker_name(connection: AnyConnection) -> str:
+    """Who asks, person or program, as the audit trail names them; raises the 401 where nobody does."""
+    program = program_of(connection)
+    return the_visitor(connection).name if program is None else program.name
 
 
 def the_visitor(connection: AnyConnection) -> Visitor:
@@ -148,8 +163,15 @@ class SessionAuthentication(AbstractAuthenticationMiddleware):
     """Puts the `Visitor` (or None) into the scope; refusing is the business of the guard in `permits`."""
 
     async def authenticate_request(self, connection: AnyConnection) -> AuthenticationResult:
-        """Look the session up in the database, off the event loop."""
+        """Look the session up in the database, off the event loop; of the API, a program's token before that."""
         services = services_of(connection)
+        secret = bearer_of(connection.headers.get("authorization", ""))
+        if secret is not None and connection.url.path.startswith(PROGRAMS_PATH):
+            limit = services.settings.token_requests_a_minute
+            program = await asyncio.to_thread(
+                look_up_program, services.store, secret, services.rates, limit=limit, now_ns=services.now_ns()
+            )
+            return AuthenticationResult(user=program, auth=None)
         token = connection.cookies.get(cookie_name(services))
         if not token:
             return AuthenticationResult(user=None, auth=None)

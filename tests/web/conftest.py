@@ -18,6 +18,7 @@ from web_world import PASSWORD, SETTINGS, USER, World, log_in
 
 from cloud_bridge.store import org, users
 from cloud_bridge.web.app import create_app
+from cloud_bridge.web.programs import Rates
 
 
 class Clock:
@@ -102,6 +103,7 @@ def make_app(world: World, clock: Clock, idle_apps: list[Litestar]) -> Iterator[
             commands=world.send_command,
             now_ns=clock,
             enrolment=world.enrolment,
+            rates=Rates(),
         )
         used.append(app)
         return app

@@ -100,4 +100,5 @@ def test_the_description_names_every_path(client):
         "/api/v1/snapshots/{snapshot_id}/qualifications",
         "/api/v1/boxes",
         "/api/v1/boxes/{site}/{box}",
+        "/api/v1/receipts",
     }
