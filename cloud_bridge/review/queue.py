@@ -143,10 +143,11 @@ def _of_opinions(account: int, wanted: Wanted) -> list[ColumnElement[bool]]:
         # From the few that were reviewed to their presses, not the other way round.
         found.append(press.c.id.in_(select(tr.review.c.press).where(tr.review.c.account == account)))
     if wanted.verdict == "none":
-        judged = exists().where(tr.judgement.c.press == press.c.id, tr.judgement.c.verdict.is_not(None))
-        found.append(~judged)
+        judged = tr.judgement.alias("judged")
+        found.append(~exists().where(judged.c.press == press.c.id, judged.c.verdict.is_not(None)))
     elif wanted.verdict is not None:
-        found.append(press.c.id.in_(select(tr.judgement.c.press).where(tr.judgement.c.verdict == wanted.verdict)))
+        judged = tr.judgement.alias("judged")
+        found.append(press.c.id.in_(select(judged.c.press).where(judged.c.verdict == wanted.verdict)))
     if wanted.tag is not None:
         found.append(press.c.id.in_(select(tr.judgement_tag.c.press).where(tr.judgement_tag.c.tag == wanted.tag)))
     if wanted.cause is not None:
