@@ -159,7 +159,7 @@ class Commands:
         # What was missing before the track already is no reason to refuse more after it.
         if command.before_s > 0 and plan.start_ns < oldest_ns:
             left_s = (known.plan.mono_ns - oldest_ns) / NS - known.plan.before_s
-            remedy = f"ask for at most {left_s:.0f} s" if left_s >= 1 else "nothing before it is left"
+            remedy = f"ask for at most {math.floor(left_s)} s" if left_s >= 1 else "nothing before it is left"
             return self._refuse(command.id, f"before_s = {command.before_s:g} is more than the ring holds; {remedy}")
         if plan.before_s + plan.after_s > reach.longest_s:
             left_s = max(0.0, reach.longest_s - known.plan.before_s - known.plan.after_s)
