@@ -105,6 +105,29 @@ class Enrol(Section, frozen=True):
     failures_address: Annotated[int, _doc("Refused attempts of one address in 15 minutes until it waits.", ge=1)] = 20
 
 
+class Notify(Section, frozen=True):
+    """How people and programs are told."""
+
+    url: Annotated[str, _doc("Address of the pages as people reach them, for links in messages.")] = ""
+    smtp_host: Annotated[str, _doc("Mail server that takes our mail; empty: no e-mail is sent.")] = ""
+    smtp_port: Annotated[int, _doc("Its TCP port.", ge=1, le=65535)] = 587
+    smtp_tls: Annotated[Literal["starttls", "tls", "none"], _doc("How the connection to it is protected.")] = "starttls"
+    smtp_ca_file: Annotated[str, _doc("PEM file of the authorities trusted for it; empty: the system's.")] = ""
+    smtp_user: Annotated[str, _doc("User name there; empty: without one.")] = ""
+    smtp_password_file: Annotated[str, _doc("File that holds the password (systemd credential).")] = ""
+    sender: Annotated[str, _doc("Address that mail comes from.")] = ""
+    services: Annotated[tuple[str, ...], _doc("Services of apprise, by their schemas, that channels may use.")] = (
+        "discord",
+        "pover",
+        "slack",
+        "tgram",
+        "twilio",
+        "workflows",
+    )
+    webhook_networks: Annotated[tuple[str, ...], _doc("Private networks that webhooks may reach, as 10.1.0.0/16.")] = ()
+    webhook_http: Annotated[bool, _doc("Webhooks may use http, too (within those networks).")] = False
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -114,6 +137,7 @@ class Config(Section, frozen=True):
     blobs: Blobs = field(default_factory=Blobs)
     web: Web = field(default_factory=Web)
     enrol: Enrol = field(default_factory=Enrol)
+    notify: Notify = field(default_factory=Notify)
 
 
 def load(path: Path) -> Config:

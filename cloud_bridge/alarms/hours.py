@@ -9,6 +9,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from cloud_bridge.cases.calendar import WEEKDAYS, CalendarError, calendar_of
+from cloud_bridge.cases.working_hours import site_calendar
 from cloud_bridge.rules.cusum import OpenTime
 from cloud_bridge.rules.open_time import AllTime, BusinessTime
 from cloud_bridge.store.org import Site
@@ -24,14 +25,12 @@ ALWAYS = ""
 def hours_of(site: Site, slots_ns: Iterable[int]) -> str:
     """The hours of a site as text for `open_time`, learnt from its active half hours where no calendar was set."""
     if site.calendar is not None:
-        text = json.dumps({"zone": site.time_zone, **json.loads(site.calendar)}, sort_keys=True)
         try:
-            open_time(text)
-        except (CalendarError, TypeError, KeyError, AttributeError):
+            site_calendar(site.time_zone, site.calendar)
+        except CalendarError:
             # Made by hand, or by another version: better learnt hours than none.
-            pass
-        else:
-            return text
+            return _learnt(site.time_zone, slots_ns)
+        return json.dumps({"zone": site.time_zone, **json.loads(site.calendar)}, sort_keys=True)
     return _learnt(site.time_zone, slots_ns)
 
 
