@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from enum import StrEnum
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -91,10 +92,25 @@ def create_user(
     employee: str | None = None,
 ) -> User:
     """Make an account; raises `UserError` for a taken or empty name or a short password."""
+    values = new_account(name, password, role, language, email=email, employee=employee)
+    try:
+        with store.write() as connection:
+            connection.execute(insert(t.user).values(values))
+    except IntegrityError as error:
+        raise UserError(f"user {values['name']!r} exists already; choose another name or set its password") from error
+    made = user_by_name(store, values["name"])
+    assert made is not None  # noqa: S101 - just committed
+    return made
+
+
+def new_account(
+    name: str, password: str, role: Role, language: str | None, *, email: str | None, employee: str | None
+) -> dict[str, Any]:
+    """The row of an account that is to be made; raises `UserError` for an empty name or a short password."""
     name = name.strip()
     if not 1 <= len(name) <= 100 or not name.isprintable():
         raise UserError(f"user name {name[:100]!r} must have 1 to 100 printable characters")
-    values = {
+    return {
         "name": name,
         "role": str(role),
         "password_hash": _hash(password),
@@ -104,14 +120,6 @@ def create_user(
         "disabled": False,
         "created_ns": time.time_ns(),
     }
-    try:
-        with store.write() as connection:
-            connection.execute(insert(t.user).values(values))
-    except IntegrityError as error:
-        raise UserError(f"user {name!r} exists already; choose another name or set its password") from error
-    made = user_by_name(store, name)
-    assert made is not None  # noqa: S101 - just committed
-    return made
 
 
 def set_password(store: Store, user_id: int, password: str) -> None:

@@ -18,12 +18,14 @@ class Entry(Struct, frozen=True):
 
 WORK = (
     Entry("presses", Action.SEE_PRESSES),
+    Entry("cases", Action.SEE_CASES),
     Entry("boxes", Action.SEE_BOXES),
 )
 """What people work in: shown side by side."""
 
 MANAGE = (
     Entry("organisation", Action.EDIT_STAFF),
+    Entry("people", Action.SEE_ACCOUNTS),
     Entry("quarantine", Action.SEE_QUARANTINE),
     Entry("enrol", Action.ENROL_BOXES),
     Entry("updates", Action.UPDATE_BOXES),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 
 import pytest
 from litestar.testing import TestClient
+from web_routes import SAFE, concrete, handlers
 from web_world import log_in, token_of
 
 from cloud_bridge.access.permissions import Binding, scopes
@@ -16,27 +16,12 @@ from cloud_bridge.store.users import Role
 from cloud_bridge.web import app as app_module
 from cloud_bridge.web.navigation import MANAGE, WORK
 
-NAME = re.compile(r"\{(\w+)(?::\w+)?\}")
 HERE, THERE = "riga", "elsewhere"
 ACCOUNTS = {
     "everywhere": (),
     "site": (Place(HERE),),
     "counter": (Place(HERE, "counter-1"),),
 }
-
-
-def handlers(app):
-    """(path, method, opt) of every route, without what answers OPTIONS."""
-    for route in app.routes:
-        for handler in getattr(route, "route_handlers", ()):
-            for method in sorted(map(str, handler.http_methods)):
-                if method != "OPTIONS":
-                    yield route.path_format, method, handler.opt
-
-
-def concrete(path, values):
-    """The path with its parameters replaced; what is not in `values` names nothing that exists."""
-    return NAME.sub(lambda match: values.get(match[1], "0" * 32), path)
 
 
 def test_every_route_says_who_may(app):
@@ -116,7 +101,7 @@ def test_nothing_of_other_places_is_ever_shown(app, enter, two_sites, role, wher
     own = two_sites[HERE, "counter-1"]
     shown = 0
     for path, method, opt in handlers(app):
-        if method not in {"GET", "HEAD"} or opt.get("public") or path.endswith("/live"):
+        if method not in SAFE or opt.get("public") or path.endswith("/live"):
             continue
         for values in [own, *foreign]:
             answer = client.request(method, concrete(path, values))

@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import pytest
+from web_routes import concrete, handlers
 from web_world import World, token_of
 
 from cloud_bridge.store import queries
 from edge import wire
 
-PUBLIC_PATHS = {"/login", "/language", "/healthz", "/metrics", "/static/{file_path}", "/static/{file_path:path}"}
+PUBLIC_PATHS = {"/login", "/language", "/healthz", "/metrics", "/static/{file_path:path}"}
 # What a box says here it proves by itself.
 PUBLIC_PATHS |= {"/api/enrol", "/api/enrol/renew"}
-PUBLIC_PATHS |= {"/updates/{offer}/{token}/bundle.raucb"}
+PUBLIC_PATHS |= {"/updates/{offer:str}/{token:str}/bundle.raucb"}
+# The link of an invitation is its proof.
+PUBLIC_PATHS |= {"/invite/{secret:str}", "/invite/{secret:str}/accept"}
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'{{7*7}}"
 
 
-def concrete(path_format):
-    """A path that matches a route."""
-    ids = {"{press_id}": "a" * 32, "{track_id}": "a" * 32, "{site}": "riga", "{box}": "counter-1"}
-    for name, value in ids.items():
-        path_format = path_format.replace(name, value)
-    return path_format
-
-
 def test_every_route_but_the_public_ones_refuses_strangers(stranger, app):
+    assert {path for path, _, opt in handlers(app) if opt.get("public")} == PUBLIC_PATHS
+    token = token_of(stranger.get("/login").text)
     walked = 0
-    for route in app.routes:
-        for handler in route.route_handlers:
-            for method in handler.http_methods:
-                if str(method) == "OPTIONS" or route.path_format in PUBLIC_PATHS:
-                    continue
-                path = concrete(route.path_format)
-                token = token_of(stranger.get("/login").text)
-                response = stranger.request(str(method), path, headers={"x-csrftoken": token})
-                if path.startswith(("/api", "/schema")):
-                    assert response.status_code == 401, path
-                    assert str(method) == "HEAD" or response.json()["status"] == 401
-                else:
-                    assert response.status_code == 303, path
-                    assert response.headers["location"].startswith("/login"), path
-                walked += 1
+    for route, method, _ in handlers(app):
+        if route in PUBLIC_PATHS:
+            continue
+        path = concrete(route)
+        response = stranger.request(method, path, headers={"x-csrftoken": token})
+        if path.startswith(("/api", "/schema")):
+            assert response.status_code == 401, path
+            assert method == "HEAD" or response.json()["status"] == 401
+        else:
+            assert response.status_code == 303, path
+            assert response.headers["location"].startswith("/login"), path
+        walked += 1
     assert walked >= 18
 
 
