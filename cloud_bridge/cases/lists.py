@@ -62,6 +62,12 @@ def holds(scope: Scope, row: CaseRow) -> bool:
     return row.counter is not None and Place(row.site, row.counter) in scope.places
 
 
+def standing(store: Store, case: int) -> int:
+    """The case that stands for `case`: itself, unless it is merged."""
+    with store.read() as connection:
+        return tree.root_of(connection, case)
+
+
 def merged_into(store: Store, root: int) -> tuple[CaseRow, ...]:
     """All cases that are merged into one, also through others."""
     with store.read() as connection:
@@ -82,9 +88,10 @@ def presses_of(store: Store, root: int) -> tuple[tuple[str, int], ...]:
         return tuple((row.press, int(row.case)) for row in connection.execute(query))
 
 
-def case_of_press(store: Store, press: str) -> int | None:
-    """The case that stands for the one a press is in, or None."""
-    return cases_of_presses(store, [press]).get(press)
+def case_of_press(store: Store, press: str, scope: Scope = EVERYTHING) -> int | None:
+    """The case that stands for the one a press is in; None where it is in none, or in one that `scope` lacks."""
+    case = cases_of_presses(store, [press]).get(press)
+    return None if case is None or find_case(store, case, scope) is None else case
 
 
 def cases_of_presses(store: Store, presses: Iterable[str]) -> dict[str, int]:

@@ -12,12 +12,13 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
 from cloud_bridge.access.table import Action
+from cloud_bridge.cases import lists as case_lists
 from cloud_bridge.store import queries, snapshots
 from cloud_bridge.store.rows import Cursor, PressFilter, TrackState
 from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
 from cloud_bridge.web.navigation import home_of
-from cloud_bridge.web.permits import SIGNED_IN, may, needs, sight_of
+from cloud_bridge.web.permits import SIGNED_IN, may, needs, scope_of, sight_of
 from cloud_bridge.web.press_view import cursor_text, press_view, track_view
 from cloud_bridge.web.snapshot_view import snapshot_view
 from cloud_bridge.web.visitor import AnyRequest, services_of, translator_of
@@ -134,8 +135,15 @@ def show_press(request: AnyRequest, press_id: FromPath[str]) -> Template:
         "presses",
         press=press_view(translator, detail.press),
         tracks=[track_view(translator, track) for track in detail.tracks],
+        case=_case_of(request, press_id),
         shared_with=shared_with,
         snapshot=None if found is None else snapshot_view(translator, found),
         scores=snapshots.SCORES,
         waiting_url="/presses/live?" + urlencode({"press": press_id, "after": last}) if waits else None,
     )
+
+
+def _case_of(request: AnyRequest, press_id: str) -> int | None:
+    if not may(request, Action.SEE_CASES):
+        return None
+    return case_lists.case_of_press(services_of(request).store, press_id, scope_of(request, Action.SEE_CASES))
