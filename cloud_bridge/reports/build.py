@@ -21,15 +21,18 @@ class Report(StrEnum):
     FREQUENCY = "frequency"
 
 
-def figures(store: Store, report: Report, question: Question, scope: Scope, *, now_ns: int) -> Figures:
-    """The figures of what `scope` holds. `now_ns` says when they were made."""
+def figures(
+    store: Store, report: Report, question: Question, scope: Scope, *, now_ns: int, language: str = "en"
+) -> Figures:
+    """The figures of what `scope` holds. `now_ns` says when they were made; causes have words of `language`."""
     organised = organisation(store)
     counts = by_place(store, organised, question, scope)
     match report:
         case Report.LOYALTY:
             tables = _loyalty(store, organised, question, scope, counts)
         case Report.CAUSES:
-            tables = (causes.causes(causes.read_causes(store, organised, question, scope), question),)
+            judged = causes.read_causes(store, organised, question, scope, language, simulated=counts.simulated)
+            tables = (causes.causes(judged, question),)
         case Report.FREQUENCY:
             tables = frequency.pressed(counts, question)
     return Figures(

@@ -28,6 +28,7 @@ from cloud_bridge.web.presses import (
     parse_filter,
 )
 from cloud_bridge.web.receipts_api import list_receipts, take_receipts
+from cloud_bridge.web.reports import API_ROUTES
 from cloud_bridge.web.snapshots import (
     ApiSnapshot,
     api_snapshot,
@@ -216,7 +217,7 @@ def make_api() -> Router:
     sound = [get_track, get_peaks, send_audio, describe_audio]
     pictures = [get_snapshot, send_picture, qualify_snapshot, list_qualifications]
     receipts = [take_receipts, list_receipts]
-    handlers = [list_presses, get_press, *sound, *pictures, list_boxes, get_box, *receipts]
+    handlers = [list_presses, get_press, *sound, *pictures, list_boxes, get_box, *receipts, *API_ROUTES]
     return Router("/api/v1", route_handlers=handlers)
 
 

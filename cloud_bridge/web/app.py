@@ -37,6 +37,7 @@ from cloud_bridge.web import (
     organisation,
     people,
     presses,
+    reports,
     snapshots,
     updates_page,
 )
@@ -83,6 +84,7 @@ def create_app(
             *organisation.ROUTES,
             *invite.ROUTES,
             *people.ROUTES,
+            *reports.ROUTES,
             bundles.send_bundle,
             updates_page.show_updates,
             updates_page.make_offer,

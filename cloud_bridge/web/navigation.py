@@ -18,6 +18,7 @@ class Entry(Struct, frozen=True):
 
 WORK = (
     Entry("presses", Action.SEE_PRESSES),
+    Entry("reports", Action.SEE_FIGURES),
     Entry("cases", Action.SEE_CASES),
     Entry("boxes", Action.SEE_BOXES),
 )

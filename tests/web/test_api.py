@@ -101,4 +101,5 @@ def test_the_description_names_every_path(client):
         "/api/v1/boxes",
         "/api/v1/boxes/{site}/{box}",
         "/api/v1/receipts",
+        "/api/v1/reports/{report}",
     }

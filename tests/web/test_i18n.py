@@ -42,6 +42,8 @@ BUILT |= {
     "enrol.code_",
     "updates.state_",
 }
+BUILT |= {f"reports.{name}_" for name in ("column", "table", "title", "intro", "by", "every", "note", "chart")}
+BUILT |= {f"reports.{name}_" for name in ("verdict", "beyond", "factor", "weekday")}
 
 
 def speaker(language, zone_name="UTC"):
@@ -65,7 +67,7 @@ def test_all_catalogues_hold_the_same_messages_with_the_same_placeholders():
 
 
 def test_every_message_is_used_and_every_used_message_exists():
-    sources = "".join(path.read_text() for path in [*WEB.glob("*.py"), *WEB.glob("templates/*.html")])
+    sources = "".join(path.read_text() for path in [*WEB.parent.rglob("*.py"), *WEB.glob("templates/*.html")])
     named = set(re.findall(r"""["']([a-z_]+\.[a-z0-9_]+)["']""", sources))
     keys = set(CATALOGUES["en"])
     used = named & keys
@@ -89,6 +91,11 @@ def test_russian_is_written_in_russian_letters():
         "boxes.waiting_value",
         "date.moment",
         "unit.percent",
+        "reports.xlsx",
+        "reports.csv",
+        "reports.period",
+        "reports.mail_subject",
+        "reports.column_smile",
     }
 
 

@@ -1,0 +1,234 @@
+"""Reports: page, workbook, CSV, API and mail say the same; who may see and take what; hostile names stay text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from xml.etree import ElementTree as ET
+from zipfile import ZipFile
+
+import pytest
+from report_world import Counted
+from sqlalchemy import select, update
+
+from cloud_bridge.reports.build import Report, figures
+from cloud_bridge.reports.mail_text import body
+from cloud_bridge.reports.question import Question
+from cloud_bridge.store import tables as t
+from cloud_bridge.store import tables_org as org
+from cloud_bridge.store.org import Place
+from cloud_bridge.store.scope import EVERYTHING
+from cloud_bridge.store.tables_tally import SLOT_NS
+from cloud_bridge.store.users import Role
+from cloud_bridge.web.i18n import Translator, load_catalogue, zone
+
+SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+EVIL = '=HYPERLINK("http://evil","x")<script>alert(1)</script>'
+
+
+@pytest.fixture
+def filled(world, clock):
+    """Three sites with receipts, small and large, and one without; the last days before now."""
+    counted = Counted(world.store)
+    for site, counter, served, green, red, days in (
+        ("riga", "1", 400, 60, 6, 12),
+        ("riga", "2", 300, 30, 30, 12),
+        ("jelgava", "1", 20, 3, 1, 2),
+        ("ventspils", "1", 0, 40, 9, 3),
+    ):
+        for day in range(days):
+            slot_ns = (clock() - day * 86_400 * 10**9) // SLOT_NS * SLOT_NS
+            counted.visit(site, counter, served=served, green=green, red=red, slot_ns=slot_ns, employee="Ann")
+    return counted
+
+
+def days(clock):
+    today = datetime.fromtimestamp(clock() // 10**9, UTC).date()
+    return {"since": (today - timedelta(days=29)).isoformat(), "until": (today + timedelta(days=1)).isoformat()}
+
+
+def sheets(data):
+    """name → rows of the cells of a workbook: texts, numbers, None."""
+    with ZipFile(io.BytesIO(data)) as archive:
+        strings = ["".join(one.itertext()) for one in ET.fromstring(archive.read("xl/sharedStrings.xml"))]
+        book = ET.fromstring(archive.read("xl/workbook.xml"))
+        names = [one.get("name") for one in book.iter(f"{SHEET}sheet")]
+        found = {}
+        for number, name in enumerate(names, 1):
+            tree = ET.fromstring(archive.read(f"xl/worksheets/sheet{number}.xml"))
+            assert tree.find(f".//{SHEET}f") is None, "a cell holds a formula"
+            rows = []
+            for row in tree.iter(f"{SHEET}row"):
+                cells = {}
+                for cell in row:
+                    value = cell.find(f"{SHEET}v")
+                    if value is not None:
+                        is_text = cell.get("t") == "s"
+                        cells[re.sub(r"\d", "", cell.get("r"))] = (
+                            strings[int(value.text)] if is_text else float(value.text)
+                        )
+                rows.append(cells)
+            found[name] = rows
+    return found
+
+
+class Cells(HTMLParser):
+    """The data-value of every body cell of one table, row by row, by key."""
+
+    def __init__(self, table):
+        super().__init__()
+        self.rows, self._table, self._inside = [], table, False
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        if tag == "table":
+            self._inside = named.get("id") == self._table
+        elif self._inside and tag == "tr":
+            self.rows.append({})
+        elif self._inside and "data-value" in named:
+            self.rows[-1][named["data-key"]] = float(named["data-value"])
+            for end in ("low", "high"):
+                if f"data-{end}" in named:
+                    self.rows[-1][f"{named['data-key']}_{end}"] = float(named[f"data-{end}"])
+
+
+def column_letters(n):
+    return chr(65 + n) if n < 26 else chr(64 + n // 26) + chr(65 + n % 26)
+
+
+@pytest.mark.parametrize("by", ["site", "counter", "employee", "day"])
+def test_page_workbook_csv_and_api_say_the_same(client, world, filled, clock, by):
+    asked = days(clock) | {"by": by}
+    api = client.get("/api/v1/reports/loyalty", params=asked).json()
+    (table, *_) = api["tables"]
+    keys = [column["key"] for column in table["columns"]]
+    assert len(table["rows"]) >= 1
+
+    page = client.get("/reports/loyalty", params=asked)
+    cells = Cells("table-indices")
+    cells.feed(page.text)
+    shown = [row for row in cells.rows if row]
+    numbers = [{key: value for key, value in row.items() if isinstance(value, int | float)} for row in table["rows"]]
+    assert shown == numbers
+
+    text = client.get("/reports/loyalty/csv", params=asked | {"table": "indices"}).text
+    read = list(csv.DictReader(io.StringIO(text)))
+    assert [list(row) for row in read] == [keys] * len(table["rows"])
+    assert [
+        {key: float(row[key]) if isinstance(value, int | float) else row[key] for key, value in said.items()}
+        for row, said in zip(read, table["rows"], strict=True)
+    ] == [{key: "" if value is None else value for key, value in said.items()} for said in table["rows"]]
+
+    book = sheets(client.get("/reports/loyalty/xlsx", params=asked).content)
+    rows = book["Indices"]
+    letters = [column_letters(n) for n in range(len(keys))]
+    for said, row in zip(table["rows"], rows[1:], strict=False):
+        for letter, key in zip(letters, keys, strict=True):
+            if isinstance(said[key], int | float):
+                assert row[letter] == pytest.approx(said[key], rel=1e-12), key
+            elif said[key] is None:
+                assert letter not in row, key
+    total, footer = rows[-2], rows[-1]
+    assert total["A"] == "Total"
+    assert total["B"] == pytest.approx(table["total"]["served"])
+    assert (footer["A"], footer["B"]) == ("Rows", len(table["rows"]))
+    if by != "site":
+        # Of sites one is too small to be shown; the total has it.
+        assert sum(row.get("B", 0) for row in rows[1:-2]) <= total["B"]
+
+
+def test_the_mail_says_what_the_page_says(client, world, filled, clock):
+    asked = days(clock)
+    question = Question(since=date.fromisoformat(asked["since"]), until=date.fromisoformat(asked["until"]))
+    found = figures(world.store, Report.LOYALTY, question, EVERYTHING, now_ns=clock())
+    for language in ("en", "ru"):
+        speak = Translator(language, load_catalogue(language), zone("UTC"))
+        said = body(found, speak, "https://bridge.example/reports")
+        client.post("/language", data={"language": language, "_csrf_token": _token(client)})
+        page = re.sub(r"<[^>]+>", " ", client.get("/reports/loyalty", params=asked).text)
+        page = re.sub(r"\s+", " ", page)
+        line = next(one for one in said.splitlines() if one.startswith("- Site riga"))
+        intervals = re.findall(r"(\S+) (\[[^\]]+\])", line)
+        assert len(intervals) >= 4
+        for value, interval in intervals:
+            assert f"{value} {interval}" in page, (language, value, interval)
+        assert "https://bridge.example/reports" in said
+
+
+def _token(client):
+    return re.search(r'name="_csrf_token" value="([^"]+)"', client.get("/account").text)[1]
+
+
+def test_a_hostile_name_is_text_in_every_form(client, world, filled, clock):
+    with world.store.write() as connection:
+        connection.execute(update(org.site).where(org.site.c.name == "riga").values(title=EVIL))
+    asked = days(clock)
+    page = client.get("/reports/loyalty", params=asked).text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    line = next(one for one in client.get("/reports/loyalty/csv", params=asked).text.splitlines() if "evil" in one)
+    assert line.startswith("\"'=HYPERLINK")
+    book = sheets(client.get("/reports/loyalty/xlsx", params=asked).content)
+    assert EVIL in [row.get("A") for row in book["Indices"]]
+
+
+def test_who_sees_and_takes_what(enter, filled, clock):
+    asked = days(clock)
+    business = enter(Role.BUSINESS, (Place("riga"),))
+    page = business.get("/reports/loyalty", params=asked)
+    assert "Site riga" in page.text
+    assert "Site jelgava" not in page.text
+    # Aggregates alone: nothing leads to presses.
+    assert "/presses" not in page.text
+    api = business.get("/api/v1/reports/loyalty", params=asked | {"place": "jelgava"}).json()
+    assert api["tables"][0]["rows"] == []
+    assert business.get("/reports/loyalty/xlsx", params=asked).status_code == 200
+    operator = enter(Role.OPERATOR)
+    own = operator.get("/api/v1/reports/loyalty", params=asked | {"by": "employee"}).json()["tables"][0]["rows"]
+    assert [row["employee"] for row in own] == ["Ann"]
+    assert operator.get("/reports/loyalty/xlsx", params=asked).status_code == 403
+    assert "/xlsx" not in operator.get("/reports/loyalty", params=asked).text
+
+
+def test_taking_a_file_is_on_record(client, world, filled, clock):
+    client.get("/reports/loyalty/xlsx", params=days(clock) | {"place": "riga"})
+    with world.store.read() as connection:
+        said = connection.execute(select(t.audit.c.object).where(t.audit.c.action == "report.export")).scalars().all()
+    assert len(said) == 1
+    assert said[0].startswith("loyalty xlsx")
+    assert said[0].endswith("riga")
+
+
+def test_a_bar_opens_its_rows(client, filled, clock):
+    page = client.get("/reports/loyalty", params=days(clock) | {"by": "counter"}).text
+    assert re.search(r'href="/presses\?place=riga%2F1&amp;since=[0-9-]+&amp;until=[0-9-]+"', page)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"since": "yesterday"},
+        {"since": "2026-11-02", "until": "2026-11-01"},
+        {"since": "0001-01-01", "until": "9999-12-31"},
+        {"by": "weather"},
+        {"employee": "a\0b"},
+        {"place": "/x"},
+    ],
+)
+def test_what_cannot_be_asked_is_refused(client, asked):
+    for path in ("/reports/loyalty", "/reports/loyalty/xlsx", "/api/v1/reports/loyalty"):
+        assert client.get(path, params=asked).status_code == 400, (path, asked)
+
+
+def test_unknown_reports_places_and_tables_are_nothing(client, filled):
+    assert client.get("/reports/weather").status_code == 404
+    assert client.get("/api/v1/reports/weather").status_code == 404
+    assert client.get("/reports/loyalty/csv", params={"table": "weather"}).status_code == 404
+    rows = client.get("/api/v1/reports/loyalty", params={"place": "nowhere/9"}).json()["tables"][0]["rows"]
+    assert rows == []
+    for report in ("loyalty", "causes", "frequency"):
+        assert client.get(f"/reports/{report}").status_code == 200
+        assert client.get(f"/reports/{report}/xlsx").status_code == 200
