@@ -200,9 +200,10 @@ def _finished(observer: Observer, known: set[str]) -> Journey | None:
 
 _MEMORY = """
 for status in /proc/[0-9]*; do
-    [ -s $status/cmdline ] || continue
-    awk -v name="$(tr '\\0' ' ' < $status/cmdline | cut -c1-60)" \
-        '/^Pss:/ {pss=$2} /^Rss:/ {rss=$2} END {print pss, rss, name}' $status/smaps_rollup 2>/dev/null
+    name=$(tr '\\0' ' ' < $status/cmdline 2>/dev/null | cut -c1-60)
+    [ -n "$name" ] || continue
+    awk -v name="$name" \
+        '/^Pss:/ {pss=$2} /^Rss:/ {rss=$2} END {if (rss) print pss, rss, name}' $status/smaps_rollup 2>/dev/null
 done
 echo ---
 cat /proc/meminfo
