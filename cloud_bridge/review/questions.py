@@ -48,6 +48,7 @@ class Question(Struct, frozen=True, kw_only=True):
     answered_ns: int | None
     trigger: str
     wall_ns: int
+    press_employee: str | None
 
     def is_overdue(self, now_ns: int) -> bool:
         """Whether the deadline has passed without an answer."""
@@ -144,7 +145,8 @@ def _settle(store: Store, question: str, values: dict[str, Any]) -> None:
 
 
 def _questions() -> Any:
-    return select(tr.question, t.press.c.trigger, t.press.c.wall_ns).join(t.press, t.press.c.id == tr.question.c.press)
+    of_press = (t.press.c.trigger, t.press.c.wall_ns, t.press.c.employee.label("press_employee"))
+    return select(tr.question, *of_press).join(t.press, t.press.c.id == tr.question.c.press)
 
 
 def _read(store: Store, query: Any) -> tuple[Question, ...]:

@@ -17,6 +17,7 @@ class Entry(Struct, frozen=True):
 
 
 WORK = (
+    Entry("review", Action.REVIEW),
     Entry("presses", Action.SEE_PRESSES),
     Entry("reports", Action.SEE_FIGURES),
     Entry("cases", Action.SEE_CASES),

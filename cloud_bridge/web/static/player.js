@@ -1,9 +1,11 @@
-// The player of one press: waveform from precomputed peaks, press mark, gaps, keys. Without it <audio controls> remains.
+// The player of one press: waveform from precomputed peaks, marks of press, gaps and answers, keys.
+// Without it <audio controls> remains.
 
 import WaveSurfer from "./vendor/wavesurfer.esm.js";
 
 const STEP_S = 5;
 const HOME_S = 10;
+let wanted = "1";
 // Quiet sound is drawn larger, but a silent room must not look like shouting.
 const LOUDEST_MIN = 0.05;
 
@@ -64,6 +66,9 @@ function marks(player, duration) {
     gap.style.left = percent(Number(gap.dataset.start));
     gap.style.width = percent(Number(gap.dataset.end) - Number(gap.dataset.start));
   }
+  for (const answer of player.querySelectorAll(".wave-marks [data-at]")) {
+    answer.style.left = percent(Number(answer.dataset.at));
+  }
 }
 
 function start(player) {
@@ -80,6 +85,27 @@ function start(player) {
     back: () => seek(audio.currentTime - STEP_S),
     forward: () => seek(audio.currentTime + STEP_S),
     home: () => seek(press - HOME_S),
+    slower: () => step(-1),
+    faster: () => step(1),
+    // What no key or button asks for, but other scripts of the page.
+    at: () => audio.currentTime,
+    seek,
+    mark: () => marks(player, duration),
+    begin: () => {
+      seek(press - HOME_S);
+      // Before the first key or click browsers let nothing play by itself; that is no failure of the sound.
+      audio.play().catch((error) => ["NotAllowedError", "AbortError"].includes(error.name) || failed());
+    },
+    stop: () => {
+      audio.pause();
+      drawn.then((wave) => wave?.destroy());
+    },
+  };
+  const speed = player.querySelector("[data-speed]");
+  const step = (by) => {
+    const index = Math.min(speed.options.length - 1, Math.max(0, speed.selectedIndex + by));
+    speed.selectedIndex = index;
+    speed.dispatchEvent(new Event("change", { bubbles: true }));
   };
   const failed = () => {
     player.querySelector("[data-audio-error]").hidden = false;
@@ -98,8 +124,17 @@ function start(player) {
   for (const button of player.querySelectorAll("[data-do]")) {
     button.addEventListener("click", () => actions[button.dataset.do]());
   }
-  player.querySelector("[data-speed]").addEventListener("change", (event) => {
-    audio.playbackRate = Number(event.target.value);
+  const pace = () => {
+    audio.playbackRate = Number(speed.value);
+    wanted = speed.value;
+  };
+  speed.addEventListener("change", pace);
+  // The next sound goes on at the speed that was chosen for the one before.
+  speed.value = wanted;
+  pace();
+  player.querySelector(".wave-marks")?.addEventListener("click", (event) => {
+    const answer = event.target.closest("[data-at]");
+    if (answer) seek(Number(answer.dataset.at));
   });
   for (const name of ["play", "pause", "timeupdate", "seeked", "ended"]) audio.addEventListener(name, show);
   audio.addEventListener("error", failed);
@@ -109,11 +144,11 @@ function start(player) {
   player.classList.add("ready");
   marks(player, duration);
   show();
-  draw(player, audio, duration);
+  const drawn = draw(player, audio, duration);
   return actions;
 }
 
-const KEYS = { " ": "play", ArrowLeft: "back", ArrowRight: "forward", Home: "home" };
+const KEYS = { " ": "play", ArrowLeft: "back", ArrowRight: "forward", Home: "home", "[": "slower", "]": "faster" };
 let main = null;
 
 document.addEventListener("keydown", (event) => {
@@ -126,7 +161,13 @@ document.addEventListener("keydown", (event) => {
   main[act]();
 });
 
-function begin() {
+// The main player of the page, or null.
+export function current() {
+  return main;
+}
+
+// Starts the players that the document holds now; whoever takes one out of it stops it first.
+export function begin() {
   const started = [...document.querySelectorAll("[data-player]")].map(start);
   main = started[0] ?? null;
   const state = document.getElementById("press-state");

@@ -1,0 +1,4 @@
+// placeholder
+export async function openSheet(href) {
+  location.href = href;
+}
