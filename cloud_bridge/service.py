@@ -25,6 +25,7 @@ from cloud_bridge import faultpoint
 from cloud_bridge.alarms.evaluation import evaluate_next
 from cloud_bridge.alarms.planning import plan_if_due
 from cloud_bridge.blobs import Blobs, open_blobs
+from cloud_bridge.chores import make_chores
 from cloud_bridge.commands import CommandLink
 from cloud_bridge.config import Config, ConfigError, secret_text
 from cloud_bridge.enrol.enrolment import open_enrolment
@@ -148,7 +149,8 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
         fault=parts.fault,
         beat=heart.beat,
     )
-    tasks = (*make_tasks(store), Task("updates", PERIOD_S, lambda now_ns: send_offers(store, link.publish, now_ns)))
+    updates = Task("updates", PERIOD_S, lambda now_ns: send_offers(store, link.publish, now_ns))
+    tasks = (*make_tasks(store), *make_chores(store, config.notify.url.rstrip("/")), updates)
     jobs = Jobs(store, tasks, f"{socket.gethostname()}:{os.getpid()}", wait=giving_up.wait)
     parts.hearts.append(heart)
     thread = _start("ingest", lambda: worker.run(messages), parts.died)
