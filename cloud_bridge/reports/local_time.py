@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ _EPOCH = date(1970, 1, 1)
 
 def period_ns(since: date, until: date, zone: ZoneInfo) -> tuple[int, int]:
     """From the beginning of `since` to the end of `until` (left out), as the wall of the zone shows them."""
-    return _midnight_ns(since, zone), _midnight_ns(until + timedelta(days=1), zone)
+    return midnight_ns(since, zone), midnight_ns(until + timedelta(days=1), zone)
 
 
 def local_ns(instant: ColumnElement[int], span_ns: tuple[int, int], zone: ZoneInfo) -> ColumnElement[int]:
@@ -57,7 +57,8 @@ def _change(before: int, after: int, zone: ZoneInfo) -> int:
     return before + bisect_left(range(after - before), True, key=lambda s: _offset(before + s, zone) != old)
 
 
-def _midnight_ns(day: date, zone: ZoneInfo) -> int:
+def midnight_ns(day: date, zone: tzinfo) -> int:
+    """When a day begins on the wall of the zone."""
     return int(datetime.combine(day, time(), zone).timestamp()) * _NS
 
 

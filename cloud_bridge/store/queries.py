@@ -25,7 +25,8 @@ from cloud_bridge.store.rows import (
     TrackRow,
     TrackState,
 )
-from cloud_bridge.store.sight import FULL, Sight, sees_track
+from cloud_bridge.store.scope import Scope
+from cloud_bridge.store.sight import FULL, Sight, open_sight, sees_track
 
 LIMIT_MAX = 500
 
@@ -40,9 +41,13 @@ def list_presses(
         (t.press.c.site, where.site),
         (t.press.c.box, where.box),
         (t.press.c.trigger, where.trigger),
+        (t.press.c.employee, where.employee),
+        (t.press.c.rating, where.rating),
     ):
         if value is not None:
             query = query.where(column == value)
+    if where.place is not None:
+        query = query.where(open_sight(store, Scope(places=(where.place,))).where())
     if not sight.is_everything:
         query = query.where(sight.where())
     if where.state is not None:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from cloud_bridge.store.org import Place
 from edge.wire import Health, TrackData
 
 
@@ -91,6 +92,9 @@ class PressPage(Struct, frozen=True):
 class PressFilter(Struct, frozen=True, kw_only=True):
     """Which presses: None means any. `since_ns` ≤ time < `until_ns`."""
 
+    place: Place | None = None
+    employee: str | None = None
+    rating: int | None = None
     site: str | None = None
     box: str | None = None
     trigger: str | None = None

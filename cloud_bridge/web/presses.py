@@ -19,6 +19,7 @@ from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
 from cloud_bridge.web.navigation import home_of
 from cloud_bridge.web.permits import SIGNED_IN, may, needs, scope_of, sight_of
+from cloud_bridge.web.press_narrowing import narrow, narrowing_of
 from cloud_bridge.web.press_view import cursor_text, press_view, track_view
 from cloud_bridge.web.snapshot_view import snapshot_view
 from cloud_bridge.web.visitor import AnyRequest, services_of, translator_of
@@ -90,10 +91,11 @@ def show_presses(
 ) -> Template:
     """The list, newest first; its first page is live."""
     services = services_of(request)
-    where = parse_filter(box, trigger, sound)
+    asked = narrowing_of(request)
+    where = narrow(request, parse_filter(box, trigger, sound), asked)
     start = parse_cursor(cursor)
     chosen = {"box": box, "trigger": trigger, "state": sound}
-    filters = {name: value for name, value in chosen.items() if value}
+    filters = {name: value for name, value in chosen.items() if value} | asked
     # Read before the rows: what changes in between comes twice rather than never.
     last = queries.last_change(services.store)
     sight = sight_of(request)
@@ -109,7 +111,9 @@ def show_presses(
         box_names=[f"{site}/{name}" for site, name in queries.box_names(services.store) if sight.holds_box(site, name)],
         triggers=_TRIGGERS,
         states=[str(one) for one in TrackState],
-        live_url=None if start else "/presses/live?" + urlencode({**filters, "after": last}),
+        narrowed=asked,
+        # What a link asked for beside the form is of days that have passed.
+        live_url=None if start or asked else "/presses/live?" + urlencode({**filters, "after": last}),
         older_url="/presses?" + urlencode({**filters, "cursor": cursor_text(found.next)}) if found.next else None,
     )
 

@@ -154,7 +154,9 @@ def _href(links: str | None, behind: Behind | None) -> str:
         "trigger": behind.trigger,
         "rating": behind.rating,
         "cause": behind.cause,
-        "since": behind.since,
-        "until": behind.until,
+        "from": behind.since,
+        "to": behind.until,
     }
-    return f"{links}?" + urlencode({name: str(value) for name, value in asked.items() if value is not None})
+    return f"{links}{'&' if '?' in links else '?'}" + urlencode(
+        {name: str(value) for name, value in asked.items() if value is not None}
+    )

@@ -32,6 +32,7 @@ By = Annotated[str, QueryParameter(max_length=10, description="site, counter, em
 PlaceQuery = Annotated[str, QueryParameter(max_length=127, description="<site> or <site>/<counter>; empty: all")]
 Person = Annotated[str, QueryParameter(max_length=500, description="As presses name them; empty: all")]
 _ROWS_PATH = "/presses"
+_REVIEW_PATH = "/review?reviewed=all"
 
 
 @get("/reports", opt=needs(Action.SEE_FIGURES), sync_to_thread=False, include_in_schema=False)
@@ -56,7 +57,7 @@ def show_report(
     services, t = services_of(request), translator_of(request)
     question = ask(request, since, until, by, place, employee)
     found = _figures(request, wanted, question)
-    links = _ROWS_PATH if may(request, Action.SEE_PRESSES) else None
+    links = _links(request)
     shown = [table_view(t, table, links=links) for table in found.tables if table.name != "week"]
     week = next((table for table in found.tables if table.name == "week"), None)
     organised = organisation(services.store)
@@ -201,6 +202,13 @@ def _people(organised: Organisation, scope: Scope) -> list[tuple[str, str]]:
     return [
         (one.name, one.title) for one in organised.employees.values() if one.site is None or scope.holds_site(one.site)
     ]
+
+
+def _links(request: AnyRequest) -> str | None:
+    """Where rows are opened: who reviews works on them, others look at them, business sees none."""
+    if may(request, Action.REVIEW):
+        return _REVIEW_PATH
+    return _ROWS_PATH if may(request, Action.SEE_PRESSES) else None
 
 
 def _report(name: str) -> Report:

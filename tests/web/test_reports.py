@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 from zipfile import ZipFile
 
 import pytest
+from msgspec import structs
 from report_world import Counted
 from sqlalchemy import select, update
 
@@ -202,9 +203,30 @@ def test_taking_a_file_is_on_record(client, world, filled, clock):
     assert said[0].endswith("riga")
 
 
-def test_a_bar_opens_its_rows(client, filled, clock):
+def test_a_bar_opens_its_rows(client, enter, world, filled, clock):
     page = client.get("/reports/loyalty", params=days(clock) | {"by": "counter"}).text
-    assert re.search(r'href="/presses\?place=riga%2F1&amp;since=[0-9-]+&amp;until=[0-9-]+"', page)
+    assert re.search(r'href="/review\?reviewed=all&amp;place=riga%2F1&amp;from=[0-9-]+&amp;to=[0-9-]+"', page)
+    manager = enter(Role.SITE_MANAGER)
+    page = manager.get("/reports/loyalty", params=days(clock) | {"by": "counter"}).text
+    (link,) = re.findall(r'href="(/presses\?place=riga%2F1&amp;from=[0-9-]+&amp;to=[0-9-]+)"', page)
+    stamp = world.stamp()
+    at = structs.replace(stamp, wall_ns=clock(), synced=True)
+    here, _ = world.press("riga", "1", track=False, stamp=at)
+    there, _ = world.press("riga", "2", track=False, stamp=at)
+    early, _ = world.press("riga", "1", track=False, stamp=structs.replace(at, wall_ns=clock() - 40 * 86_400 * 10**9))
+    rows = manager.get(link.replace("&amp;", "&")).text
+    assert [here in rows, there in rows, early in rows] == [True, False, False]
+
+
+def test_the_list_of_presses_is_narrowed_by_a_link(client, world, clock):
+    anna, _ = world.press(track=False, employee="Anna", rating=1)
+    boris, _ = world.press(track=False, employee="Boris", rating=5)
+    for asked, found in (({"employee": "Anna"}, anna), ({"rating": "5"}, boris)):
+        page = client.get("/presses", params=asked).text
+        assert [anna in page, boris in page] == [found == anna, found == boris]
+        assert "data-live-url" not in page
+    for wrong in ({"rating": "9"}, {"from": "x"}, {"to": "9999-12-31"}, {"employee": "a\0"}):
+        assert client.get("/presses", params=wrong).status_code == 400, wrong
 
 
 @pytest.mark.parametrize(
