@@ -193,7 +193,7 @@ def session(browser: Any, address: str) -> Any:
     page.fill("#name", USER)
     page.fill("#password", PASSWORD)
     page.click("button.primary")
-    page.wait_for_url("**/presses")
+    page.wait_for_selector(".main-nav")
     state = context.storage_state()
     context.close()
     return state
