@@ -17,6 +17,8 @@ from lab.device.waiting import wait_until
 
 FPS = 5
 PERIOD_NS = 1_000_000_000 // FPS
+# 250 Hz, and what reading a clock takes.
+TICK_NS = 4_100_000
 FRAMES = 20
 # The guest computes a look in a fifth of a second of its time: less than one frame a second would be a fault.
 RATE_MIN = 1.0
@@ -88,7 +90,7 @@ def health_says(counter, state, reason):
 
 
 def test_frames_come_in_time_with_the_stamps_of_the_driver(ring, say, figure):
-    """vivid stamps on a grid to the nanosecond; a clock read by the eye would not be on it."""
+    """vivid begins frames on a grid, a tick of the kernel off at most; a clock read by the busy eye would be anywhere."""
     begin_ns = time.monotonic_ns()
     points = wait_until(
         lambda: found if len(found := points_since(ring, begin_ns)) >= FRAMES else None, "frames come", poll_s=0.5
@@ -96,10 +98,11 @@ def test_frames_come_in_time_with_the_stamps_of_the_driver(ring, say, figure):
     stamps = [point.mono_ns for point in points]
     steps = [later - earlier for earlier, later in itertools.pairwise(stamps)]
     rate = len(steps) / (stamps[-1] - stamps[0]) * 1e9
-    say(f"{len(points)} points, {rate:.3f} a second; steps of {sorted(set(steps))} ns")
+    off_ns = [(step + PERIOD_NS // 2) % PERIOD_NS - PERIOD_NS // 2 for step in steps]
+    say(f"{len(points)} points, {rate:.3f} a second; steps are off the grid by {min(off_ns)} to {max(off_ns)} ns")
     figure("frames that the eye looked at", rate, "1/s")
     assert {point.state for point in points} == {FaceState.NO_FACE}
-    assert {step % PERIOD_NS for step in steps} == {0}
+    assert max(map(abs, off_ns)) <= TICK_NS
     assert RATE_MIN <= rate <= FPS * 1.02
     assert stamps[-1] <= time.monotonic_ns()
 
