@@ -170,17 +170,32 @@ def _rows(connection: Connection, rows: Iterable[RowMapping]) -> tuple[CaseRow, 
     for tag in connection.execute(query):
         tags.setdefault(tag.case, []).append(tag.tag)
     counts = _press_counts(connection, ids)
-    names = [name for name in CaseRow.__struct_fields__ if name not in {"presses", "tags", "status", "verdict"}]
+    triggers = _triggers(connection, ids)
+    names = [name for name in CaseRow.__struct_fields__ if name in t.case_file.c or name == "assignee_name"]
+    own = {"status", "verdict"}
     return tuple(
         CaseRow(
-            **{name: row[name] for name in names},
+            **{name: row[name] for name in names if name not in own},
             status=Status(row["status"]),
             verdict=None if row["verdict"] is None else Verdict(row["verdict"]),
             presses=counts.get(row["id"], 0),
             tags=tuple(tags.get(row["id"], ())),
+            trigger=triggers.get(row["id"], ""),
         )
         for row in found
     )
+
+
+def _triggers(connection: Connection, ids: list[int]) -> dict[int, str]:
+    """The trigger of the first press of each case."""
+    query = (
+        select(t.case_press.c.case, tp.press.c.trigger)
+        .join(tp.press, tp.press.c.id == t.case_press.c.press)
+        .where(t.case_press.c.case.in_(ids))
+        .order_by(tp.press.c.wall_ns.desc(), tp.press.c.id.desc())
+    )
+    # The last one that is entered is the first in time.
+    return {int(row.case): str(row.trigger) for row in connection.execute(query)}
 
 
 def _press_counts(connection: Connection, ids: list[int]) -> dict[int, int]:

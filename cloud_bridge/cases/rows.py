@@ -40,7 +40,10 @@ class Verdict(StrEnum):
 
 
 class CaseRow(Struct, frozen=True, kw_only=True):
-    """One case. `due_ns` is None while its limit does not run; `presses` counts those of merged cases too."""
+    """One case. `due_ns` is None while its limit does not run; `presses` counts those of merged cases too.
+
+    `trigger` is that of its first press.
+    """
 
     id: int
     title: str
@@ -70,6 +73,7 @@ class CaseRow(Struct, frozen=True, kw_only=True):
     closed_by: str | None
     presses: int
     tags: tuple[str, ...]
+    trigger: str
 
 
 class CaseEvent(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from cloud_bridge.cases.causes import UNFOUNDED
 from cloud_bridge.cases.rows import OPEN, CaseCursor, CaseFilter, CaseRow, Contact, Status, Verdict
 from cloud_bridge.store import queries, snapshots, users
 from cloud_bridge.store.org import Place
+from cloud_bridge.store.rows import TrackState
 from cloud_bridge.store.scope import Scope
 from cloud_bridge.web import audit
 from cloud_bridge.web.cases_view import CaseWords, cursor_text
@@ -184,7 +185,10 @@ def _presses(request: AnyRequest, t: Any, row: CaseRow, shown: str) -> dict[str,
         detail = queries.press(services.store, press, sight)
         if detail is not None:
             details.append((detail, owner))
-    chosen = next((one for one, _ in details if one.press.id == shown), details[0][0] if details else None)
+    # Unless one is asked for: the first that can be heard.
+    wanted = [one for one, _ in details if one.press.id == shown]
+    wanted += [one for one, _ in details if one.press.track_state is TrackState.COMPLETE]
+    chosen = next(iter([*wanted, *(one for one, _ in details)]), None)
     listed = [(press_view(t, one.press), owner) for one, owner in details]
     if chosen is None:
         return {"presses": listed, "press": None, "tracks": [], "snapshot": None, "scores": snapshots.SCORES}

@@ -13,6 +13,7 @@ from cloud_bridge.checklists.causes import CauseName, causes
 from cloud_bridge.store.engine import Store
 from cloud_bridge.store.org import Organisation, Place, organisation
 from cloud_bridge.web.i18n import Translator, zone
+from cloud_bridge.web.press_view import named
 
 _NS = 1_000_000_000
 
@@ -38,6 +39,7 @@ class CaseView(Struct, frozen=True, kw_only=True):
     presses: str
     tags: tuple[str, ...]
     opened: str
+    opened_date: str
     opened_by: str
     closed: str
     closed_by: str
@@ -94,7 +96,7 @@ class CaseWords:
         t = self.at(row.site)
         return CaseView(
             id=row.id,
-            title=row.title or t("cases.number", number=row.id),
+            title=row.title or (named(t, "trigger", row.trigger) if row.trigger else t("cases.number", number=row.id)),
             named=bool(row.title),
             place=self.place(row),
             employee=row.employee or "",
@@ -111,6 +113,7 @@ class CaseWords:
             presses=t.count("cases.presses", row.presses),
             tags=row.tags,
             opened=t.moment(row.opened_ns),
+            opened_date=t.date(row.opened_ns),
             opened_by=row.opened_by,
             closed="" if row.closed_ns is None else t.moment(row.closed_ns),
             closed_by=row.closed_by or "",
