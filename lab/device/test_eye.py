@@ -90,7 +90,7 @@ def health_says(counter, state, reason):
 
 
 def test_frames_come_in_time_with_the_stamps_of_the_driver(ring, say, figure):
-    """vivid begins frames on a grid, a tick of the kernel off at most; a clock read by the busy eye would be anywhere."""
+    """vivid begins frames on a grid, a tick off at most; a clock read by the busy eye would be anywhere."""
     begin_ns = time.monotonic_ns()
     points = wait_until(
         lambda: found if len(found := points_since(ring, begin_ns)) >= FRAMES else None, "frames come", poll_s=0.5
