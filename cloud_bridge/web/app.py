@@ -42,6 +42,7 @@ from cloud_bridge.web import (
     review,
     review_acts,
     snapshots,
+    tokens_page,
     updates_page,
 )
 from cloud_bridge.web.api import make_api
@@ -91,6 +92,7 @@ def create_app(
             *invite.ROUTES,
             *people.ROUTES,
             *reports.ROUTES,
+            *tokens_page.ROUTES,
             bundles.send_bundle,
             updates_page.show_updates,
             updates_page.make_offer,

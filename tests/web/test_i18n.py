@@ -52,6 +52,7 @@ BUILT |= {
     "updates.state_",
 }
 BUILT |= {f"reports.{name}_" for name in ("column", "table", "title", "intro", "by", "every", "note", "chart")}
+BUILT |= {"tokens.scope_", "tokens.state_"}
 BUILT |= {f"reports.{name}_" for name in ("verdict", "beyond", "factor", "weekday")}
 
 
@@ -101,6 +102,7 @@ def test_russian_is_written_in_russian_letters():
         "date.moment",
         "unit.percent",
         "reports.xlsx",
+        "tokens.by",
         "reports.csv",
         "reports.period",
         "reports.mail_subject",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ import pytest
 from litestar.testing import TestClient
 from msgspec import structs
 from sqlalchemy import select
-from web_world import SETTINGS, log_in
+from web_world import SETTINGS, log_in, token_of
 
 from cloud_bridge.store import tables as t
 from cloud_bridge.store import tokens
@@ -217,3 +218,28 @@ def test_a_logged_in_person_reads_receipts_by_role(client, stranger):
     assert client.get("/api/v1/receipts", params={"site": "riga"}).json() == {"receipts": [], "next": None}
     assert stranger.get("/api/v1/receipts", params={"site": "riga"}).status_code == 401
     log_in(stranger)
+
+
+def test_an_administrator_makes_sees_and_revokes_a_token(client, stranger, world, clock):
+    world.press(track=False)
+    token = token_of(client.get("/tokens").text)
+    form = {
+        "_csrf_token": token, "name": "<b>CRM</b>", "days": "30", "scopes": ["presses.read"], "places": ["riga"],
+    }  # fmt: skip
+    made = client.post("/tokens/make", data=form)
+    (secret,) = re.findall(r"earshot_[\w-]{43}", made.text)
+    assert "<b>CRM</b>" not in made.text
+    assert secret not in client.get("/tokens").text
+    header = {"authorization": f"Bearer {secret}"}
+    assert len(stranger.get("/api/v1/presses", headers=header).json()["presses"]) == 1
+    (one,) = tokens.list_tokens(world.store)
+    assert (one.scopes, one.places) == ({TokenScope.PRESSES_READ}, (Place("riga"),))
+    assert client.post(f"/tokens/{one.id}/revoke", data={"_csrf_token": token}).status_code == 303
+    assert stranger.get("/api/v1/presses", headers=header).status_code == 401
+    assert client.post(f"/tokens/{one.id}/revoke", data={"_csrf_token": token}).status_code == 404
+    assert client.post(f"/tokens/{2**63}/revoke", data={"_csrf_token": token}).status_code == 404
+    assert {action for _, action, _ in audited(world)} >= {"token.make", "token.revoke"}
+    assert not any(secret in said for _, _, said in audited(world))
+    for wrong in ({"scopes": []}, {"scopes": ["all"]}, {"places": ["mars"]}, {"days": "x"}, {"name": " "}):
+        assert client.post("/tokens/make", data=form | wrong).status_code == 400, wrong
+    assert len(tokens.list_tokens(world.store)) == 1
