@@ -20,10 +20,14 @@ def table_text(table: Table) -> str:
 
 
 def lines(heading: list[str], rows: Iterable[Iterable[Value]]) -> str:
-    """Any table; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """Any table, its heading first."""
+    return rows_text([heading]) + rows_text(rows)
+
+
+def rows_text(rows: Iterable[Iterable[Value]]) -> str:
+    """Rows alone; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
     file = io.StringIO()
     writer = csv.writer(file)
-    writer.writerow(heading)
     for row in rows:
         writer.writerow([_plain(value) for value in row])
     return file.getvalue()

@@ -27,6 +27,7 @@ from cloud_bridge.store import queries
 from cloud_bridge.store.engine import Store
 from cloud_bridge.web import (
     account,
+    audit_page,
     boxes,
     bundles,
     cases,
@@ -89,6 +90,7 @@ def create_app(
             boxes.identify,
             boxes.show_quarantine,
             *organisation.ROUTES,
+            *audit_page.ROUTES,
             *invite.ROUTES,
             *people.ROUTES,
             *reports.ROUTES,

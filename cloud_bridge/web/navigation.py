@@ -28,6 +28,7 @@ WORK = (
 MANAGE = (
     Entry("organisation", Action.EDIT_STAFF),
     Entry("people", Action.SEE_ACCOUNTS),
+    Entry("audit", Action.SEE_AUDIT),
     Entry("tokens", Action.MAKE_TOKENS),
     Entry("quarantine", Action.SEE_QUARANTINE),
     Entry("enrol", Action.ENROL_BOXES),

@@ -17,7 +17,6 @@ from cloud_bridge.store.tables_org import EVERY_BUTTON
 from cloud_bridge.web.i18n import Translator, zone
 
 _DAY_NS = 86_400 * 1_000_000_000
-_SEEN_NS = 90 * _DAY_NS
 _TURNS_NS = 7 * _DAY_NS
 _TURNS_SHOWN = 30
 _Line = Annotated[str, Meta(max_length=100)]
@@ -125,7 +124,7 @@ def site_view(t: Translator, store: Store, known: Organisation, site: Site, sigh
     on_shift: dict[tuple[str, str], str | None] = {}
     for turn in turns:
         on_shift.setdefault((turn.box, turn.button), turn.employee)
-    buttons, people = staff.seen_at(store, site.name, now_ns - _SEEN_NS)
+    buttons, people = staff.seen_at(store, site.name, now_ns - staff.SEEN_NS)
     # Who sees one counter sees there whom its shifts name; the counts do not tell counters of one box apart.
     whole = not sight.scope.places or Place(site.name) in sight.scope.places
     if not whole:

@@ -10,9 +10,11 @@ from msgspec import Struct
 from cloud_bridge.access.table import Action
 from cloud_bridge.review import questions
 from cloud_bridge.review.questions import Question
+from cloud_bridge.store import staff
 from cloud_bridge.store.org import Organisation, organisation
+from cloud_bridge.store.sight import Sight
 from cloud_bridge.web.i18n import Translator, zone
-from cloud_bridge.web.permits import may, sight_of
+from cloud_bridge.web.permits import may, scope_of, sight_of
 from cloud_bridge.web.press_view import named
 from cloud_bridge.web.review_view import employee_text, place_text
 from cloud_bridge.web.visitor import AnyRequest, services_of, the_visitor, translator_of
@@ -48,12 +50,17 @@ def question_part(
     services = services_of(request)
     known = known or organisation(services.store)
     found = [one for one in questions.of_press(services.store, press_id) if _may_see(request, one)]
-    people = [(one.name, one.title) for one in known.employees.values() if not one.retired]
-    if employee and employee not in known.employees:
+    may_ask = may(request, Action.ASK_OPERATOR)
+    people: list[tuple[str, str]] = []
+    if may_ask:
+        # The counters of the visitor's places are looked up in the organisation that is at hand.
+        sight = Sight(scope_of(request, Action.ASK_OPERATOR), known)
+        people += staff.people_in(services.store, sight, known, services.now_ns())
+    if employee and employee not in {name for name, _ in people}:
         people.insert(0, (employee, employee))
     return {
         "questions": tuple(question_view(request, one, known) for one in found),
-        "may_ask": may(request, Action.ASK_OPERATOR),
+        "may_ask": may_ask,
         "ask_people": people,
         "ask_employee": employee or "",
         "ask_hours": questions.LIMITS_H,

@@ -18,8 +18,10 @@ from cloud_bridge.reports.data import ApiFigures, api_figures
 from cloud_bridge.reports.figures import Figures
 from cloud_bridge.reports.question import Grouping, Question, QuestionError, last_days
 from cloud_bridge.reports.words import period
+from cloud_bridge.store import staff
 from cloud_bridge.store.org import Organisation, organisation
 from cloud_bridge.store.scope import Scope
+from cloud_bridge.store.sight import Sight
 from cloud_bridge.store.tokens import TokenScope
 from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
@@ -61,6 +63,11 @@ def show_report(
     shown = [table_view(t, table, links=links) for table in found.tables if table.name != "week"]
     week = next((table for table in found.tables if table.name == "week"), None)
     organised = organisation(services.store)
+    scope = scope_of(request)
+    # Who sees only their own has nobody to choose.
+    people = (
+        () if scope.employee else staff.people_in(services.store, Sight(scope, organised), organised, services.now_ns())
+    )
     query = urlencode({name: value for name, value in asked_of(question).items() if value})
     return page(
         request,
@@ -74,7 +81,7 @@ def show_report(
         period=period(t, found),
         groupings=[str(one) for one in Grouping],
         places=place_choices(organised, scope_of(request)),
-        employees=_people(organised, scope_of(request)),
+        employees=people,
         figures=found,
         tables=shown,
         totals=totals(t, found) if wanted is Report.LOYALTY else {},
@@ -194,14 +201,6 @@ def file_name(found: Figures) -> str:
     """A name of ASCII letters that says what the file holds."""
     asked = found.question
     return f"earshot-{found.report}-{asked.since.isoformat()}-{asked.until.isoformat()}"
-
-
-def _people(organised: Organisation, scope: Scope) -> list[tuple[str, str]]:
-    if scope.employee is not None:
-        return []
-    return [
-        (one.name, one.title) for one in organised.employees.values() if one.site is None or scope.holds_site(one.site)
-    ]
 
 
 def _links(request: AnyRequest) -> str | None:

@@ -15,7 +15,7 @@ from cloud_bridge.checklists.causes import causes
 from cloud_bridge.review import acts, queue
 from cloud_bridge.review.queue import Asker
 from cloud_bridge.review.state import known_tags, state
-from cloud_bridge.store import org, queries, snapshots
+from cloud_bridge.store import org, queries, snapshots, staff
 from cloud_bridge.store.org import Place
 from cloud_bridge.web import audit, sheet_part
 from cloud_bridge.web.html import page
@@ -24,7 +24,7 @@ from cloud_bridge.web.press_view import cursor_text, track_view
 from cloud_bridge.web.presses import known_id, parse_cursor
 from cloud_bridge.web.question_part import question_part
 from cloud_bridge.web.review_filter import QUEUES, REVIEWED, TRIGGERS, VERDICTS, Filters, parse
-from cloud_bridge.web.review_view import employee_text, pace, row_view, told_view
+from cloud_bridge.web.review_view import pace, row_view, told_view
 from cloud_bridge.web.snapshot_view import snapshot_view
 from cloud_bridge.web.visitor import AnyRequest, services_of, the_visitor, translator_of
 
@@ -146,11 +146,8 @@ def _choices(request: AnyRequest, filters: Filters, asker: Asker) -> dict[str, A
         if not sight.scope.places or Place(name) in sight.scope.places
     ]
     chosen = filters.chosen["employee"]
-    people = [
-        (name, employee_text(organisation, name))
-        for name, person in organisation.employees.items()
-        if not person.retired and (person.site is None or sight.scope.holds_site(person.site))
-    ]
+    services = services_of(request)
+    people = list(staff.people_in(services.store, sight, organisation, services.now_ns()))
     if chosen and chosen not in {name for name, _ in people}:
         people.append((chosen, chosen))
     return {

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-MANAGED = ["/organisation", "/organisation/riga", "/people", "/people/1", "/invite/none"]
+MANAGED = ["/organisation", "/organisation/riga", "/people", "/people/1", "/invite/none", "/audit"]
 PAGES = [
     "/presses",
     "/cases",

@@ -18,8 +18,8 @@ def words(response):
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", response.text)))
 
 
-def test_the_front_page_is_the_list(client):
-    assert client.get("/").headers["location"] == "/presses"
+def test_the_front_page_is_where_the_day_begins(client):
+    assert client.get("/").headers["location"] == "/review"
 
 
 def test_the_list_shows_presses_newest_first_and_pages_to_the_last(client, world):
