@@ -37,11 +37,13 @@ from cloud_bridge.ingest.worker import Pace, Worker
 from cloud_bridge.jobs import Jobs, Task
 from cloud_bridge.metrics import Metrics
 from cloud_bridge.mqtt import BrokerLink
+from cloud_bridge.reports.mails import send_due
 from cloud_bridge.sdnotify import WATCHDOG_PERIOD_S, notify
 from cloud_bridge.store import migrate, tallies
 from cloud_bridge.store.engine import Store, open_store
 from cloud_bridge.updates.sender import PERIOD_S, send_offers
 from cloud_bridge.web.app import create_app
+from cloud_bridge.web.i18n import zone
 from cloud_bridge.web.settings import WebSettings
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ _WEB_FINISH_S = 3
 _TALLY_PERIOD_S = 2.0
 _PLANS_PERIOD_S = 30.0
 _ALARMS_PERIOD_S = 5.0
+_REPORTS_PERIOD_S = 60.0
 
 
 class PartDied(RuntimeError):
@@ -150,7 +153,8 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
         beat=heart.beat,
     )
     updates = Task("updates", PERIOD_S, lambda now_ns: send_offers(store, link.publish, now_ns))
-    tasks = (*make_tasks(store), *make_chores(store, config.notify.url.rstrip("/")), updates)
+    mails = report_mails(store, config.web.time_zone, config.notify.url.rstrip("/"))
+    tasks = (*make_tasks(store), *make_chores(store, config.notify.url.rstrip("/")), mails, updates)
     jobs = Jobs(store, tasks, f"{socket.gethostname()}:{os.getpid()}", wait=giving_up.wait)
     parts.hearts.append(heart)
     thread = _start("ingest", lambda: worker.run(messages), parts.died)
@@ -177,6 +181,12 @@ def make_tasks(store: Store) -> tuple[Task, ...]:
         Task("alarm thresholds", _PLANS_PERIOD_S, lambda now_ns: plan_if_due(store, now_ns)),
         Task("alarms", _ALARMS_PERIOD_S, lambda now_ns: evaluate_next(store, now_ns)),
     )
+
+
+def report_mails(store: Store, time_zone: str, url: str) -> Task:
+    """Mails reports whose day, week or month is over by the clock of the pages."""
+    clock = zone(time_zone)
+    return Task("report mails", _REPORTS_PERIOD_S, lambda now_ns: send_due(store, zone=clock, url=url, now_ns=now_ns))
 
 
 @contextmanager

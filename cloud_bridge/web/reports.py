@@ -16,6 +16,7 @@ from cloud_bridge.reports import csv_text, xlsx
 from cloud_bridge.reports.build import Report, figures
 from cloud_bridge.reports.data import ApiFigures, api_figures
 from cloud_bridge.reports.figures import Figures
+from cloud_bridge.reports.mails import Every
 from cloud_bridge.reports.question import Grouping, Question, QuestionError, last_days
 from cloud_bridge.reports.words import period
 from cloud_bridge.store import staff
@@ -26,8 +27,9 @@ from cloud_bridge.store.tokens import TokenScope
 from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
 from cloud_bridge.web.permits import may, needs, scope_of
+from cloud_bridge.web.report_mails import known_report, order_views
 from cloud_bridge.web.report_view import table_view, totals, week_view
-from cloud_bridge.web.visitor import AnyRequest, program_of, services_of, translator_of
+from cloud_bridge.web.visitor import AnyRequest, program_of, services_of, the_visitor, translator_of
 
 Days = Annotated[str, QueryParameter(max_length=10, description="A day, 2026-12-31; empty: the last 30 days")]
 By = Annotated[str, QueryParameter(max_length=10, description="site, counter, employee, day, week or month")]
@@ -55,7 +57,7 @@ def show_report(
     employee: Person = "",
 ) -> Template:
     """One report with its charts and tables."""
-    wanted = _report(report)
+    wanted = known_report(report)
     services, t = services_of(request), translator_of(request)
     question = ask(request, since, until, by, place, employee)
     found = _figures(request, wanted, question)
@@ -86,6 +88,9 @@ def show_report(
         tables=shown,
         totals=totals(t, found) if wanted is Report.LOYALTY else {},
         week=None if week is None else week_view(t, week),
+        has_address=bool(the_visitor(request).user.email),
+        everies=[str(one) for one in Every],
+        orders=order_views(request),
     )
 
 
@@ -101,7 +106,7 @@ def send_xlsx(
     employee: Person = "",
 ) -> Response[bytes]:
     """The report as a workbook."""
-    found = _export(request, _report(report), ask(request, since, until, by, place, employee), "xlsx")
+    found = _export(request, known_report(report), ask(request, since, until, by, place, employee), "xlsx")
     return _file(xlsx.workbook(found, translator_of(request)), xlsx.CONTENT_TYPE, f"{file_name(found)}.xlsx")
 
 
@@ -118,7 +123,7 @@ def send_csv(
     employee: Person = "",
 ) -> Response[bytes]:
     """One table of the report as CSV."""
-    wanted = _report(report)
+    wanted = known_report(report)
     found = _export(request, wanted, ask(request, since, until, by, place, employee), f"csv {table}".strip())
     chosen = next((one for one in found.tables if table in {"", one.name}), None)
     if chosen is None:
@@ -145,7 +150,7 @@ def get_report(
 ) -> ApiFigures:
     """A report's figures: loyalty, causes or frequency."""
     first, last = (day.isoformat() if day else "" for day in (since, until))
-    return api_figures(_figures(request, _report(report), ask(request, first, last, str(by), place, employee)))
+    return api_figures(_figures(request, known_report(report), ask(request, first, last, str(by), place, employee)))
 
 
 ROUTES = (show_first, show_report, send_xlsx, send_csv)
@@ -208,12 +213,6 @@ def _links(request: AnyRequest) -> str | None:
     if may(request, Action.REVIEW):
         return _REVIEW_PATH
     return _ROWS_PATH if may(request, Action.SEE_PRESSES) else None
-
-
-def _report(name: str) -> Report:
-    if name not in set(Report):
-        raise NotFoundException("there is no such report")
-    return Report(name)
 
 
 def _figures(request: AnyRequest, report: Report, question: Question) -> Figures:

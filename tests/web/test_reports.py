@@ -254,3 +254,21 @@ def test_unknown_reports_places_and_tables_are_nothing(client, filled):
     for report in ("loyalty", "causes", "frequency"):
         assert client.get(f"/reports/{report}").status_code == 200
         assert client.get(f"/reports/{report}/xlsx").status_code == 200
+
+
+def test_a_report_is_ordered_by_mail_and_ended(client, world, filled, clock):
+    assert "no e-mail address" in client.get("/reports/loyalty").text
+    with world.store.write() as connection:
+        connection.execute(update(t.user).values(email="anna@example.org"))
+    form = {"_csrf_token": _token(client), "every": "week", "by": "counter", "place": "riga", "employee": ""}
+    assert client.post("/reports/loyalty/mail", data=form).status_code == 303
+    page = client.get("/reports/loyalty").text
+    assert "Loyalty (riga), every Monday, next on" in page
+    (which,) = re.findall(r"/reports/mails/(\d+)/end", page)
+    for wrong in ({"every": "hour"}, {"by": "weather"}, {"place": "a\0"}):
+        assert client.post("/reports/loyalty/mail", data=form | wrong).status_code == 400, wrong
+    assert client.post("/reports/weather/mail", data=form).status_code == 404
+    token = {"_csrf_token": _token(client)}
+    assert client.post(f"/reports/mails/{which}/end", data=token).status_code == 303
+    assert client.post(f"/reports/mails/{which}/end", data=token).status_code == 404
+    assert "every Monday, next on" not in client.get("/reports/loyalty").text
