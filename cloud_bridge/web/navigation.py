@@ -26,6 +26,7 @@ WORK = (
 """What people work in: shown side by side."""
 
 MANAGE = (
+    Entry("checklists", Action.EDIT_CHECKLISTS),
     Entry("organisation", Action.EDIT_STAFF),
     Entry("people", Action.SEE_ACCOUNTS),
     Entry("audit", Action.SEE_AUDIT),

@@ -11,6 +11,7 @@ from litestar.params import FromPath
 from litestar.response import Template
 
 from cloud_bridge.access.table import Action
+from cloud_bridge.checklists import second
 from cloud_bridge.checklists.causes import causes
 from cloud_bridge.review import acts, queue
 from cloud_bridge.review.queue import Asker
@@ -52,6 +53,7 @@ def show_review(request: AnyRequest) -> Template:
         pace=_pace(request),
         seen_ns=services.now_ns(),
         done=_done(request),
+        second_count=len(second.waiting(services.store, sight_of(request, Action.SCORE), asker.account)),
         item=item,
         **listed,
         **_choices(request, filters, asker),

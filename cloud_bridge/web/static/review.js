@@ -111,6 +111,18 @@ async function open(id) {
   show(content.getElementById("item"), id);
 }
 
+// What a check-list has changed, without a break in the sound.
+async function refresh() {
+  const content = await part(withQuery(`/review/items/${pressId()}`));
+  document.getElementById("sheets")?.replaceWith(content.getElementById("sheets"));
+  const [old, fresh] = [item(), content].map((one) => one.querySelector(".wave-marks"));
+  if (old && fresh) {
+    old.replaceChildren(...fresh.children);
+    old.hidden = fresh.hidden;
+    current()?.mark();
+  }
+}
+
 async function more() {
   const last = document.getElementById("more");
   if (!last) return false;
@@ -241,7 +253,7 @@ document.addEventListener("click", (event) => {
   const sheet = event.target.closest("a[data-sheet]");
   if (sheet && plain) {
     event.preventDefault();
-    queued(() => openSheet(sheet.getAttribute("href"), () => open(pressId())));
+    queued(() => openSheet(sheet.getAttribute("href"), () => queued(refresh)));
   }
   const step = event.target.closest("[data-go]");
   if (step) queued(() => go(step.dataset.go === "next" ? 1 : -1));
