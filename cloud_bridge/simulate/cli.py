@@ -11,6 +11,7 @@ import click
 
 from cloud_bridge.config import Broker, ConfigError
 from cloud_bridge.simulate.delivery import BoxDelivery, DeliveryError, Outcome, account
+from cloud_bridge.simulate.receipts import ReceiptsError, post_receipts, poster
 from cloud_bridge.simulate.records import MakeSound, boot_of, box_messages, series_of
 from cloud_bridge.simulate.speech import Speech, SpeechError
 from cloud_bridge.simulate.world import World, make_world
@@ -32,6 +33,10 @@ _AT_ONCE = 4
 @click.option("--user", default="", help="One account that may write for every box.")
 @click.option("--password-file", default="", help="Holds that account's password.")
 @click.option("--accounts", type=click.Path(path_type=Path, exists=True), help="Instead: lines SITE/BOX:PASSWORD.")
+@click.option(
+    "--api", default="", help="Post the receipts of those who were served to this bridge, e.g. http://localhost:8088."
+)
+@click.option("--token-file", type=click.Path(path_type=Path, exists=True), help="Holds a token with receipts.write.")
 @click.option("--plan", "only_plan", is_flag=True, help="Print what would be sent, and send nothing.")
 def simulate(
     counters: int,
@@ -46,9 +51,11 @@ def simulate(
     user: str,
     password_file: str,
     accounts: Path | None,
+    api: str,
+    token_file: Path | None,
     only_plan: bool,  # noqa: FBT001
 ) -> None:
-    """Fill a bridge with an invented history: presses, their sound, shifts, and three planted failures of service.
+    """Fill a bridge with an invented history: presses, their sound, shifts, receipts, and three planted failures.
 
     Everything is marked as simulated. Sending the same history again changes nothing.
     """
@@ -56,14 +63,19 @@ def simulate(
     click.echo(json.dumps(describe(world)))
     if only_plan:
         return
+    if bool(api) != bool(token_file):
+        raise click.UsageError("--api and --token-file belong together: a bridge takes receipts by token alone")
     broker = Broker(host=host, port=port, tls=tls, ca_file=ca_file, user=user, password_file=password_file)
     try:
         passwords = _accounts(accounts)
         sound = None if no_tracks else Speech().flac
         outcome = send(world, broker, passwords, sound)
-    except (ConfigError, DeliveryError, SpeechError) as error:
+        said: dict[str, object] = {"events": outcome.events, "tracks": outcome.tracks, "repeated": outcome.repeated}
+        if token_file is not None:
+            said["receipts"] = post_receipts(world, poster(api, token_file.read_text("utf-8").strip()))
+    except (ConfigError, DeliveryError, SpeechError, ReceiptsError) as error:
         raise click.ClickException(str(error)) from error
-    click.echo(json.dumps({"events": outcome.events, "tracks": outcome.tracks, "repeated": outcome.repeated}))
+    click.echo(json.dumps(said))
 
 
 def send(world: World, broker: Broker, passwords: dict[str, str], sound: MakeSound | None) -> Outcome:

@@ -12,8 +12,10 @@ from msgspec import structs
 from sqlalchemy import select
 from web_world import SETTINGS, log_in, token_of
 
+from cloud_bridge.simulate.receipts import post_receipts
+from cloud_bridge.simulate.world import make_world
 from cloud_bridge.store import tables as t
-from cloud_bridge.store import tokens
+from cloud_bridge.store import tallies, tokens
 from cloud_bridge.store.org import Place
 from cloud_bridge.store.tables_token import api_token
 from cloud_bridge.store.tokens import TokenError, TokenScope
@@ -243,3 +245,26 @@ def test_an_administrator_makes_sees_and_revokes_a_token(client, stranger, world
     for wrong in ({"scopes": []}, {"scopes": ["all"]}, {"places": ["mars"]}, {"days": "x"}, {"name": " "}):
         assert client.post("/tokens/make", data=form | wrong).status_code == 400, wrong
     assert len(tokens.list_tokens(world.store)) == 1
+
+
+def test_an_invented_store_s_receipts_become_its_index_s_denominator(program, client, world, clock):
+    """`earshot simulate --api` against the real API: as many served as were invented, net of voids, however often."""
+    end = datetime.fromtimestamp(clock() // 10**9, UTC)
+    invented = make_world(2, 2, 3, end)
+    till = program(TokenScope.RECEIPTS_WRITE, TokenScope.REPORTS_READ)
+
+    def post(body):
+        answer = till.post("/api/v1/receipts", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    first = post_receipts(invented, post)
+    voids = sum(customer.void for customer in invented.customers)
+    assert first == {"new": len(invented.customers), "repeated": 0, "voided": voids}
+    assert post_receipts(invented, post) == {"new": 0, "repeated": len(invented.customers), "voided": 0}
+    while tallies.count_dirty(world.store):
+        pass
+    report = till.get("/api/v1/reports/loyalty", params={"by": "employee"}).json()
+    served = len(invented.customers) - voids
+    assert (report["simulated"], report["tables"][0]["total"]["served"]) == (True, served)
+    assert sum(row["served"] for row in report["tables"][0]["rows"]) == served
