@@ -61,6 +61,27 @@ class Blobs:
             return
         obstore.put(self._store, key, source)
 
+    def remove(self, key: str) -> None:
+        """Delete a blob for good, with what killed writers left beside it; one that is not there is no error.
+
+        Raises `BlobError`.
+        """
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            pass
+        except (BaseError, OSError) as error:
+            raise BlobError(f"blob {key!r} cannot be removed: {error}") from error
+        if self._folder is None:
+            return
+        try:
+            path = self._folder / key
+            _remove_staged(path)
+            if path.parent.is_dir():
+                _sync(path.parent)
+        except OSError as error:
+            raise BlobError(f"blob {key!r} cannot be removed for good: {error}") from error
+
     def size_bytes(self, key: str) -> int:
         """Length of a blob; raises `BlobMissing` or `BlobError`."""
         try:

@@ -154,7 +154,7 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
     )
     updates = Task("updates", PERIOD_S, lambda now_ns: send_offers(store, link.publish, now_ns))
     mails = report_mails(store, config.web.time_zone, config.notify.url.rstrip("/"))
-    tasks = (*make_tasks(store), *make_chores(store, config.notify.url.rstrip("/")), mails, updates)
+    tasks = (*make_tasks(store), *make_chores(store, parts.blobs, config.notify.url.rstrip("/")), mails, updates)
     jobs = Jobs(store, tasks, f"{socket.gethostname()}:{os.getpid()}", wait=giving_up.wait)
     parts.hearts.append(heart)
     thread = _start("ingest", lambda: worker.run(messages), parts.died)

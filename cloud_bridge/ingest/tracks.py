@@ -117,6 +117,8 @@ def _describe(batch: Batch, row: Row, item: EventItem, data: TrackData | Snapsho
 
 def _state(row: Row, *, has_chunks: bool) -> str:
     """The state follows from what is there, hence not from the order in which it came."""
+    if row["removed_ns"] is not None:
+        return TrackState.DELETED.value
     if row["blob"] is not None:
         return TrackState.COMPLETE.value
     if row["lost_reason"] is not None:

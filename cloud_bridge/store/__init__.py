@@ -8,6 +8,7 @@ from cloud_bridge.store import tables_enrol as tables_enrol
 from cloud_bridge.store import tables_notify as tables_notify
 from cloud_bridge.store import tables_org as tables_org
 from cloud_bridge.store import tables_report as tables_report
+from cloud_bridge.store import tables_retention as tables_retention
 from cloud_bridge.store import tables_review as tables_review
 from cloud_bridge.store import tables_snapshot as tables_snapshot
 from cloud_bridge.store import tables_tally as tables_tally

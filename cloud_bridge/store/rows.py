@@ -17,6 +17,7 @@ class TrackState(StrEnum):
     RECEIVING = "receiving"
     COMPLETE = "complete"
     LOST = "lost"
+    DELETED = "deleted"
 
 
 class Instant(Struct, frozen=True, kw_only=True):

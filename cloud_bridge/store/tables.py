@@ -143,6 +143,7 @@ track = Table(
     # sound, or the picture of the snapshot of this id.
     Column("kind", String(16), nullable=False, server_default="sound"),
     # expected: a press promised it. receiving: its manifest or sound is coming. lost: the box said it never comes.
+    # deleted: removed here, on purpose.
     Column("state", String(16), nullable=False),
     Column("press", String(_ID)),
     Column("extends", String(_ID)),
@@ -159,6 +160,9 @@ track = Table(
     # int8 pairs (minimum, maximum), evenly spread over the track, of the loudest channel at each instant.
     Column("peaks", LargeBinary),
     Column("completed_ns", BigInteger),
+    # When the sound or picture was removed on purpose; `blob` stays, so that nothing that comes late is kept.
+    Column("removed_ns", BigInteger),
+    Index(None, "kind", "completed_ns", "id"),
     Index(None, "press"),
     Index(None, "state"),
     Index(None, "extends"),

@@ -135,11 +135,13 @@ def _at_press(t: Translator, data: SnapshotData, percent: str) -> str:
 
 
 def _picture(row: SnapshotRow) -> str:
-    """none, coming, ready or gone."""
+    """none, coming, ready, gone or deleted."""
     if row.data.picture is None:
         return "none"
     if row.picture is TrackState.COMPLETE:
         return "gone" if row.damaged else "ready"
+    if row.picture is TrackState.DELETED:
+        return "deleted"
     return "gone" if row.picture is TrackState.LOST else "coming"
 
 

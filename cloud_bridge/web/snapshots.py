@@ -68,7 +68,7 @@ def api_snapshot(row: SnapshotRow) -> ApiSnapshot:
         box=row.box,
         data=row.data,
         picture_state=str(row.picture) if row.picture else None,
-        picture=f"/api/v1/snapshots/{row.id}/picture" if row.blob else None,
+        picture=f"/api/v1/snapshots/{row.id}/picture" if row.blob and row.picture is TrackState.COMPLETE else None,
         qualification=None if said is None else ApiQualification(said.score, said.user, iso_time(said.at_ns)),
     )
 
