@@ -11,10 +11,11 @@ from litestar.params import QueryParameter, URLEncodedBody
 from litestar.response import Redirect, Template
 from msgspec import Meta, Struct
 
-from cloud_bridge.store import users
+from cloud_bridge.store import org, users
 from cloud_bridge.web import audit
 from cloud_bridge.web.html import page
 from cloud_bridge.web.i18n import LANGUAGES
+from cloud_bridge.web.people_view import places_text
 from cloud_bridge.web.permits import SIGNED_IN
 from cloud_bridge.web.protection import local_path
 from cloud_bridge.web.visitor import (
@@ -112,7 +113,7 @@ def choose_language(request: AnyRequest, data: URLEncodedBody[LanguageForm]) -> 
 
 @get("/account", opt=SIGNED_IN, sync_to_thread=True, include_in_schema=False)
 def show_account(request: AnyRequest) -> Template:
-    """Where the visitor is logged in."""
+    """What the visitor may do where, and where they are logged in."""
     services = services_of(request)
     visitor = the_visitor(request)
     t = translator_of(request)
@@ -127,7 +128,17 @@ def show_account(request: AnyRequest) -> Template:
         }
         for session in users.list_sessions(services.store, visitor.user.id, services.now_ns())
     ]
-    return page(request, "account.html", "account", sessions=rows)
+    user = visitor.user
+    return page(
+        request,
+        "account.html",
+        "account",
+        sessions=rows,
+        role=t(f"role.{user.role}"),
+        role_hint=t(f"role_hint.{user.role}"),
+        places=places_text(t, org.organisation(services.store), org.places_of(services.store, user.id)),
+        nameless=user.role is users.Role.OPERATOR and not user.employee,
+    )
 
 
 @post("/account/sessions/revoke", opt=SIGNED_IN, sync_to_thread=True, include_in_schema=False)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from cloud_bridge.access.table import Action
+from cloud_bridge.store.users import Role
 from cloud_bridge.web.permits import may
-from cloud_bridge.web.visitor import AnyConnection
+from cloud_bridge.web.visitor import AnyConnection, visitor_of
+
+_MINE = "mine"
 
 
 class Entry(Struct, frozen=True):
@@ -21,6 +24,7 @@ WORK = (
     Entry("presses", Action.SEE_PRESSES),
     Entry("reports", Action.SEE_FIGURES),
     Entry("cases", Action.SEE_CASES),
+    Entry("mine", Action.ANSWER_QUESTION),
     Entry("boxes", Action.SEE_BOXES),
 )
 """What people work in: shown side by side."""
@@ -44,6 +48,9 @@ def entries(request: AnyConnection, among: tuple[Entry, ...]) -> tuple[str, ...]
 
 
 def home_of(request: AnyConnection) -> str:
-    """Where the visitor's day begins: the first page that they may use, else their account."""
+    """Where the visitor's day begins: with own work, the first page that they may use, or their account."""
     found = entries(request, WORK + MANAGE)
+    visitor = visitor_of(request)
+    if visitor is not None and visitor.user.role is Role.OPERATOR and _MINE in found:
+        return f"/{_MINE}"
     return f"/{found[0]}" if found else "/account"

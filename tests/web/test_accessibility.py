@@ -13,11 +13,16 @@ pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-MANAGED = ["/organisation", "/organisation/riga", "/people", "/people/1", "/invite/none", "/audit"]
+MANAGED = ["/organisation", "/organisation/riga", "/people", "/people/1", "/invite/none", "/audit", "/mine"]
 PAGES = [
     "/presses",
     "/cases",
     "/cases?view=board",
+    "/alarms",
+    "/rules",
+    "/rules/1",
+    "/notifications",
+    "/webhooks",
     "/boxes",
     "/quarantine",
     "/enrol",
