@@ -20,7 +20,6 @@ from cloud_bridge.store.tables_tally import lease
 log = logging.getLogger(__name__)
 
 LEASE_NS = 60 * 1_000_000_000
-_NAME = "jobs"
 _ROUND_S = 1.0
 _FAILED_S = 10.0
 
@@ -35,7 +34,10 @@ class Task:
 
 
 class Jobs:
-    """Runs tasks until `wait(seconds)` returns True. A database that is away is waited for; other errors end it."""
+    """Runs tasks until `wait(seconds)` returns True. A database that is away is waited for; other errors end it.
+
+    `name` is the lease's: of all who use one name, one works at a time.
+    """
 
     def __init__(
         self,
@@ -43,6 +45,7 @@ class Jobs:
         tasks: Sequence[Task],
         holder: str,
         *,
+        name: str = "jobs",
         wait: Callable[[float], bool],
         now_ns: Callable[[], int] = time.time_ns,
         monotonic_s: Callable[[], float] = time.monotonic,
@@ -50,6 +53,7 @@ class Jobs:
         self._store = store
         self._tasks = tasks
         self._holder = holder
+        self._name = name
         self._wait = wait
         self._now_ns = now_ns
         self._monotonic_s = monotonic_s
@@ -84,14 +88,14 @@ class Jobs:
     def _hold(self) -> bool:
         now_ns = self._now_ns()
         mine = {"holder": self._holder, "until_ns": now_ns + LEASE_NS}
-        free = (lease.c.name == _NAME) & ((lease.c.holder == self._holder) | (lease.c.until_ns < now_ns))
+        free = (lease.c.name == self._name) & ((lease.c.holder == self._holder) | (lease.c.until_ns < now_ns))
         try:
             with self._store.write() as connection:
                 if connection.execute(update(lease).where(free).values(mine)).rowcount:
                     return True
-                if connection.execute(select(lease.c.name).where(lease.c.name == _NAME)).first() is not None:
+                if connection.execute(select(lease.c.name).where(lease.c.name == self._name)).first() is not None:
                     return False
-                connection.execute(insert(lease).values(name=_NAME, **mine))
+                connection.execute(insert(lease).values(name=self._name, **mine))
         except IntegrityError:
             # Another process was the first ever.
             return False

@@ -37,6 +37,8 @@ from cloud_bridge.ingest.worker import Pace, Worker
 from cloud_bridge.jobs import Jobs, Task
 from cloud_bridge.metrics import Metrics
 from cloud_bridge.mqtt import BrokerLink
+from cloud_bridge.notify.delivery import deliver_due, make_carriers
+from cloud_bridge.notify.telling import Telling
 from cloud_bridge.reports.mails import send_due
 from cloud_bridge.sdnotify import WATCHDOG_PERIOD_S, notify
 from cloud_bridge.store import migrate, tallies
@@ -54,6 +56,8 @@ _TALLY_PERIOD_S = 2.0
 _PLANS_PERIOD_S = 30.0
 _ALARMS_PERIOD_S = 5.0
 _REPORTS_PERIOD_S = 60.0
+_MESSAGES_PERIOD_S = 5.0
+_DELIVERIES_PERIOD_S = 2.0
 
 
 class PartDied(RuntimeError):
@@ -155,10 +159,14 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
     updates = Task("updates", PERIOD_S, lambda now_ns: send_offers(store, link.publish, now_ns))
     mails = report_mails(store, config.web.time_zone, config.notify.url.rstrip("/"))
     tasks = (*make_tasks(store), *make_chores(store, parts.blobs, config.notify.url.rstrip("/")), mails, updates)
-    jobs = Jobs(store, tasks, f"{socket.gethostname()}:{os.getpid()}", wait=giving_up.wait)
+    me = f"{socket.gethostname()}:{os.getpid()}"
+    jobs = Jobs(store, tasks, me, wait=giving_up.wait)
+    # By themselves: somebody's server that answers slowly must not hold up anything else.
+    telling = Jobs(store, make_telling(store, config), me, name="telling", wait=giving_up.wait)
     parts.hearts.append(heart)
     thread = _start("ingest", lambda: worker.run(messages), parts.died)
     background = _start("jobs", jobs.run, parts.died)
+    messenger = _start("telling", telling.run, parts.died)
     link.start()
     try:
         yield
@@ -171,6 +179,7 @@ def _ingest(config: Config, parts: _Parts) -> Iterator[None]:
         giving_up.set()
         thread.join(_FINISH_S)
         background.join(_FINISH_S)
+        messenger.join(_FINISH_S)
         link.stop()
 
 
@@ -180,6 +189,15 @@ def make_tasks(store: Store) -> tuple[Task, ...]:
         Task("tallies", _TALLY_PERIOD_S, lambda _now_ns: tallies.count_dirty(store) > 0),
         Task("alarm thresholds", _PLANS_PERIOD_S, lambda now_ns: plan_if_due(store, now_ns)),
         Task("alarms", _ALARMS_PERIOD_S, lambda now_ns: evaluate_next(store, now_ns)),
+    )
+
+
+def make_telling(store: Store, config: Config) -> tuple[Task, ...]:
+    """What carries messages away; raises `ConfigError`."""
+    carriers, telling = make_carriers(config.notify), Telling(config.notify.url)
+    return (
+        Task("messages of alarms", _MESSAGES_PERIOD_S, lambda now_ns: telling.tell(store, now_ns)),
+        Task("deliveries", _DELIVERIES_PERIOD_S, lambda now_ns: deliver_due(store, carriers, now_ns)),
     )
 
 
@@ -200,7 +218,7 @@ def _web(config: Config, parts: _Parts) -> Iterator[None]:
     app = create_app(
         parts.store,
         parts.blobs,
-        WebSettings.from_config(settings, _secret(Path(settings.secret_file)), config.enrol),
+        WebSettings.from_config(settings, _secret(Path(settings.secret_file)), config.enrol, config.notify),
         commands,
         registry=parts.metrics.registry,
         enrolment=enrolment,

@@ -289,5 +289,5 @@ def _records(
 
 def _rounded_up(n: int) -> int:
     """Up to two digits: a threshold for a few more customers serves all streams that are about as busy."""
-    step = 10 ** max(0, floor(log10(n)) - 1)
+    step: int = 10 ** max(0, floor(log10(n)) - 1)
     return ceil(n / step) * step

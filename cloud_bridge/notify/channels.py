@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-
-import apprise
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from cloud_bridge.notify.carrier import Parcel, Refused
 from cloud_bridge.notify.outbox import NotifyError
+
+if TYPE_CHECKING:
+    import apprise
 
 _TIMEOUT_S = 20.0
 _TEXT_CHARS = 4000
@@ -26,12 +30,12 @@ class Channels:
         except NotifyError as error:
             raise Refused(str(error), final=True) from error
         said: list[str] = []
-        sender = apprise.Apprise(asset=_asset())
+        sender = _library().Apprise(asset=_asset())
         sender.add(target)
         result = sender.notify(
             body=parcel.text[:_TEXT_CHARS],
             title=parcel.subject,
-            body_format=apprise.NotifyFormat.TEXT,
+            body_format=_library().NotifyFormat.TEXT,
             timeout=_TIMEOUT_S,
             log_callback=lambda entry, _service: said.append(str(entry.message)),
             log_level="WARNING",
@@ -51,7 +55,9 @@ class Channels:
         if schema not in self._services:
             allowed = ", ".join(sorted(self._services))
             raise NotifyError(f"service {schema[:30]!r} may not be used; allowed are {allowed} (notify.services)")
-        target = apprise.Apprise.instantiate(url, asset=_asset(), suppress_exceptions=True)
+        target: apprise.NotifyBase | None = _library().Apprise.instantiate(
+            url, asset=_asset(), suppress_exceptions=True
+        )
         if target is None:
             raise NotifyError(f"this is no address of apprise's service {schema!r}; see its documentation")
         return target
@@ -59,17 +65,23 @@ class Channels:
 
 def masked(url: str) -> str:
     """A channel's address without its secrets; the bare service where apprise does not know it."""
-    target = apprise.Apprise.instantiate(url, asset=_asset(), suppress_exceptions=True)
+    target = _library().Apprise.instantiate(url, asset=_asset(), suppress_exceptions=True)
     if target is None:
         return f"{url.partition('://')[0]}://…"
     shown: str = target.url(privacy=True)
     return shown.partition("?")[0]
 
 
+@cache
+def _library() -> Any:
+    # Loading it takes longer than all the rest of the bridge, and many a bridge has no channel.
+    return import_module("apprise")
+
+
 def _asset() -> apprise.AppriseAsset:
     """Nothing on disk, no templates, no way to elsewhere."""
-    asset = apprise.AppriseAsset(
-        storage_mode=apprise.PersistentStoreMode.MEMORY, allow_templates=False, service_timeout=_TIMEOUT_S
+    asset: apprise.AppriseAsset = _library().AppriseAsset(
+        storage_mode=_library().PersistentStoreMode.MEMORY, allow_templates=False, service_timeout=_TIMEOUT_S
     )
     asset.app_id = asset.app_desc = "Earshot"
     asset.http_redirects = False

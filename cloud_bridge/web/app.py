@@ -27,6 +27,7 @@ from cloud_bridge.store import queries
 from cloud_bridge.store.engine import Store
 from cloud_bridge.web import (
     account,
+    alarms,
     audit_page,
     boxes,
     bundles,
@@ -36,6 +37,7 @@ from cloud_bridge.web import (
     enrol_api,
     enrol_page,
     invite,
+    notifications,
     mine,
     organisation,
     people,
@@ -45,10 +47,12 @@ from cloud_bridge.web import (
     reports,
     review,
     review_acts,
+    rules,
     sheets,
     snapshots,
     tokens_page,
     updates_page,
+    webhooks,
 )
 from cloud_bridge.web.api import make_api
 from cloud_bridge.web.html import make_engine, make_environment
@@ -92,6 +96,10 @@ def create_app(
             *checklists.ROUTES,
             *cases.ROUTES,
             *cases_work.ROUTES,
+            *alarms.ROUTES,
+            *rules.ROUTES,
+            *notifications.ROUTES,
+            *webhooks.ROUTES,
             boxes.show_boxes,
             boxes.identify,
             boxes.show_quarantine,

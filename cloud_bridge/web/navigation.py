@@ -23,6 +23,7 @@ WORK = (
     Entry("review", Action.REVIEW),
     Entry("presses", Action.SEE_PRESSES),
     Entry("reports", Action.SEE_FIGURES),
+    Entry("alarms", Action.SEE_ALARMS),
     Entry("cases", Action.SEE_CASES),
     Entry("mine", Action.ANSWER_QUESTION),
     Entry("boxes", Action.SEE_BOXES),
@@ -31,6 +32,9 @@ WORK = (
 
 MANAGE = (
     Entry("checklists", Action.EDIT_CHECKLISTS),
+    Entry("rules", Action.EDIT_RULES),
+    Entry("notifications", Action.EDIT_NOTIFICATIONS),
+    Entry("webhooks", Action.EDIT_NOTIFICATIONS),
     Entry("organisation", Action.EDIT_STAFF),
     Entry("people", Action.SEE_ACCOUNTS),
     Entry("audit", Action.SEE_AUDIT),

@@ -12,6 +12,7 @@ from msgspec import Struct
 from cloud_bridge.blobs import Blobs
 from cloud_bridge.config import ConfigError
 from cloud_bridge.config import Enrol as EnrolConfig
+from cloud_bridge.config import Notify as NotifyConfig
 from cloud_bridge.config import Web as WebConfig
 from cloud_bridge.enrol.enrolment import Enrolment
 from cloud_bridge.store.engine import Store
@@ -52,6 +53,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
     enrol_window_s: float = 900
     enrol_failures_address: int = 20
     token_requests_a_minute: int = 600
+    notify: NotifyConfig = NotifyConfig()
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a secret that could be guessed."""
@@ -59,8 +61,10 @@ class WebSettings(Struct, frozen=True, kw_only=True):
             raise ConfigError(f"the web secret has {len(self.secret)} characters; at least {SECRET_MIN} are needed")
 
     @classmethod
-    def from_config(cls, config: WebConfig, secret: str, enrol: EnrolConfig | None = None) -> WebSettings:
-        """The settings of a `[web]` section, the secret that its file holds, and what `[enrol]` says of pages."""
+    def from_config(
+        cls, config: WebConfig, secret: str, enrol: EnrolConfig | None = None, notify: NotifyConfig | None = None
+    ) -> WebSettings:
+        """The settings of a `[web]` section, the secret that its file holds, and what other sections say of pages."""
         enrol = enrol or EnrolConfig()
         return cls(
             secret=secret,
@@ -70,6 +74,7 @@ class WebSettings(Struct, frozen=True, kw_only=True):
             time_zone=config.time_zone,
             enrol_url=enrol.url.rstrip("/"),
             enrol_failures_address=enrol.failures_address,
+            notify=notify or NotifyConfig(),
         )
 
     @property

@@ -19,6 +19,17 @@ AT_NS = int(datetime(2026, 11, 2, 9, 5, 7, tzinfo=UTC).timestamp()) * 10**9
 # Keys that are put together from a name at run time, by their fixed beginning.
 BUILT = {"trigger.", "state.", "source.", "gap.", "month.", "language.", "nav.", "error.title_", "error.text_", "unit."}
 BUILT |= {
+    "alarms.list_",
+    "alarms.state_",
+    "alarms.steps_",
+    "alarms.from_",
+    "rules.events_",
+    "rules.scope_",
+    "rules.of_",
+    "rules.method_",
+    "rules.finds_",
+    "rules.delay_",
+    "notify.state_",
     "snapshot.verdict_",
     "case_mail.",
     "cases.view_",
@@ -104,6 +115,8 @@ def test_russian_is_written_in_russian_letters():
         "boxes.waiting_value",
         "date.moment",
         "unit.percent",
+        "rules.own_title",
+        "rules.what",
         "kappa.interval",
         "kappa.interval",
         "reports.xlsx",
