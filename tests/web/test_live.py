@@ -9,9 +9,10 @@ import threading
 import httpx
 import pytest
 from web_server import serve
-from web_world import SETTINGS, World, log_in
+from web_world import PASSWORD, SETTINGS, USER, World, log_in
 
-from cloud_bridge.store import queries, users
+from cloud_bridge.store import org, queries, users
+from cloud_bridge.store.org import Place
 from cloud_bridge.store.rows import PressFilter, TrackState
 from cloud_bridge.web.live import matches
 from edge import wire
@@ -102,6 +103,32 @@ def test_the_stream_ends_with_the_session(served, world):
             keys = connection.exec_driver_sql("SELECT key FROM web_session").scalars().all()
         for key in keys:
             users.delete_session(world.store, key)
+        assert "row" not in "".join(lines)
+
+
+def test_presses_of_other_places_are_not_told(served, world):
+    made = users.create_user(world.store, "manager", PASSWORD, users.Role.SITE_MANAGER)
+    with world.store.write() as connection:
+        org.set_places(connection, made.id, [Place("riga")])
+    served.cookies.clear()
+    log_in(served, "manager")
+    with served.stream("GET", "/presses/live?after=0&state=expected") as response:
+        events = events_of(response)
+        foreign, track = world.press("oslo")
+        # One that leaves the filter is told by its id: that, too, only to who may see it.
+        world.event("oslo", "counter-1", wire.TrackLostData(track=track, press=foreign, reason="x", bytes=0))
+        own, _ = world.press("riga")
+        name, row, _ = next(events)
+        assert (name, foreign in row, own in row) == ("row", False, True)
+
+
+def test_the_stream_ends_when_the_account_may_see_less(served, world):
+    with served.stream("GET", "/presses/live?after=0") as response:
+        lines = response.iter_lines()
+        next(lines)
+        account = users.user_by_name(world.store, USER)
+        with world.store.write() as connection:
+            org.set_places(connection, account.id, [Place("riga")])
         assert "row" not in "".join(lines)
 
 
