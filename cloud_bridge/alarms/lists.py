@@ -92,13 +92,15 @@ def find_alarm(store: Store, scope: Scope, alarm_id: str) -> AlarmRow | None:
     return None if row is None else _row(row)
 
 
-def evidence(store: Store, alarm_id: str, visible: ColumnElement[bool], limit: int) -> tuple[EvidenceRow, ...]:
-    """Presses of an alarm's window, the oldest first; `visible` is the reader's condition on presses."""
+def evidence(
+    store: Store, alarm_id: str, visible: ColumnElement[bool], limit: int, *, everything: bool
+) -> tuple[EvidenceRow, ...]:
+    """An alarm's evidence, or all presses of its window, the oldest first; `visible`: what the reader may see."""
     columns = [t.press.c[name] for name in EvidenceRow.__struct_fields__ if name != "counted"]
     query = (
         select(*columns, alarm_press.c.counted)
         .join(alarm_press, alarm_press.c.press == t.press.c.id)
-        .where(alarm_press.c.alarm == alarm_id, visible)
+        .where(alarm_press.c.alarm == alarm_id, visible, true() if everything else alarm_press.c.counted)
         .order_by(t.press.c.wall_ns, t.press.c.id)
         .limit(limit)
     )

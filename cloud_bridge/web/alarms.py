@@ -32,6 +32,7 @@ _CURSOR = re.compile(r"([0-9]{1,19})\.([0-9a-f]{32})")
 
 StateQuery = Annotated[str, QueryParameter(description="One of the states", max_length=20)]
 SiteQuery = Annotated[str, QueryParameter(description="Name of a site", max_length=63)]
+PressesQuery = Annotated[str, QueryParameter(description="all: also those that are no evidence", max_length=10)]
 CursorQuery = Annotated[str, QueryParameter(description="Where the page before ended", max_length=60)]
 
 
@@ -51,6 +52,8 @@ class AlarmView(Struct, frozen=True, kw_only=True):
     state: str
     kind: str
     raised: str
+    raised_day: str
+    raised_clock: str
     raised_iso: str
     since: str
     since_iso: str
@@ -103,21 +106,23 @@ def show_alarms(
 
 
 @get("/alarms/{alarm_id:str}", opt=needs(Action.SEE_ALARMS), sync_to_thread=True, include_in_schema=False)
-def show_alarm(request: AnyRequest, alarm_id: FromPath[str]) -> Template:
+def show_alarm(request: AnyRequest, alarm_id: FromPath[str], presses: PressesQuery = "") -> Template:
     """One alarm: why it was raised, which presses it is made of, who has seen it."""
+    everything = presses == "all"
     services = services_of(request)
     words = translator_of(request)
     row = _known(request, alarm_id)
     company = organisation(services.store)
-    presses: list[dict[str, Any]] = []
+    shown: list[dict[str, Any]] = []
     if may(request, Action.SEE_PRESSES):
         visible = sight_of(request, Action.SEE_PRESSES).where(t.press)
-        for one in lists.evidence(services.store, row.id, visible, _EVIDENCE_ROWS):
+        for one in lists.evidence(services.store, row.id, visible, _EVIDENCE_ROWS, everything=everything):
             counter = company.counter_of(one.site, one.box, one.button)
-            presses.append(
+            shown.append(
                 {
                     "id": one.id,
-                    "time": words.moment(one.wall_ns),
+                    "day": words.date(one.wall_ns),
+                    "clock": words.clock(one.wall_ns),
                     "iso": words.iso(one.wall_ns),
                     "trigger": one.trigger,
                     "rating": "" if one.rating is None else words.number(one.rating),
@@ -132,7 +137,8 @@ def show_alarm(request: AnyRequest, alarm_id: FromPath[str]) -> Template:
         "alarm.html",
         "alarms",
         alarm=_view(words, company, row),
-        presses=presses,
+        presses=shown,
+        everything=everything,
         presses_max=_EVIDENCE_ROWS,
         chart=_chart(words, row),
     )
@@ -178,6 +184,8 @@ def _view(words: Translator, company: Organisation, row: AlarmRow) -> AlarmView:
         state=words(f"alarms.state_{state}"),
         kind=kind,
         raised=words.moment(row.raised_ns),
+        raised_day=words.date(row.raised_ns),
+        raised_clock=words.clock(row.raised_ns),
         raised_iso=words.iso(row.raised_ns),
         since=words.moment(row.since_ns),
         since_iso=words.iso(row.since_ns),
