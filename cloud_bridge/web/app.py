@@ -16,6 +16,7 @@ from litestar.exceptions import NotAuthorizedException
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 from prometheus_client import CollectorRegistry, generate_latest
@@ -154,7 +155,9 @@ def create_app(
         openapi_config=OpenAPIConfig(
             title="Earshot bridge",
             version="1",
-            description="Presses, their sound, and the boxes that they come from.",
+            description="Presses, their sound, the boxes that they come from, receipts and reports.",
+            components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
+            security=[{"token": []}],
             openapi_router=Router("/schema", route_handlers=[], include_in_schema=False, opt=SIGNED_IN),
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),

@@ -64,7 +64,7 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[object] | Te
         headers = {"cache-control": "no-store"} | ((error.headers or {}) if isinstance(error, HTTPException) else {})
         if status == 401:
             headers["www-authenticate"] = "Bearer"
-        return Response({"status": status, "detail": detail}, status_code=status, headers=headers)
+        return Response({"status_code": status, "detail": detail}, status_code=status, headers=headers)
     if isinstance(error, NotAuthorizedException):
         if "hx-request" in request.headers:
             return Response(None, status_code=401, headers={"hx-redirect": "/login"})

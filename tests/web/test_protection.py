@@ -29,7 +29,7 @@ def test_every_route_but_the_public_ones_refuses_strangers(stranger, app):
         response = stranger.request(method, path, headers={"x-csrftoken": token})
         if path.startswith(("/api", "/schema")):
             assert response.status_code == 401, path
-            assert method == "HEAD" or response.json()["status"] == 401
+            assert method == "HEAD" or response.json()["status_code"] == 401
         else:
             assert response.status_code == 303, path
             assert response.headers["location"].startswith("/login"), path
@@ -153,7 +153,7 @@ def test_an_error_of_ours_shows_no_inside(client, monkeypatch, caplog):
     page, answer = client.get("/boxes"), client.get("/api/v1/boxes")
 
     assert (page.status_code, answer.status_code) == (500, 500)
-    assert answer.json() == {"status": 500, "detail": "internal error"}
+    assert answer.json() == {"status_code": 500, "detail": "internal error"}
     assert "ZeroDivision" not in page.text + answer.text
     assert "ZeroDivisionError" in caplog.text
 
