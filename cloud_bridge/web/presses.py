@@ -15,12 +15,13 @@ from cloud_bridge.access.table import Action
 from cloud_bridge.cases import lists as case_lists
 from cloud_bridge.store import queries, snapshots
 from cloud_bridge.store.rows import Cursor, PressFilter, TrackState
-from cloud_bridge.web import audit
+from cloud_bridge.web import audit, sheet_part
 from cloud_bridge.web.html import page
 from cloud_bridge.web.navigation import home_of
 from cloud_bridge.web.permits import SIGNED_IN, may, needs, scope_of, sight_of
 from cloud_bridge.web.press_narrowing import narrow, narrowing_of
 from cloud_bridge.web.press_view import cursor_text, press_view, track_view
+from cloud_bridge.web.question_part import question_part
 from cloud_bridge.web.snapshot_view import snapshot_view
 from cloud_bridge.web.visitor import AnyRequest, services_of, translator_of
 from edge.wire import NAME_PATTERN, Trigger
@@ -143,6 +144,8 @@ def show_press(request: AnyRequest, press_id: FromPath[str]) -> Template:
         shared_with=shared_with,
         snapshot=None if found is None else snapshot_view(translator, found),
         scores=snapshots.SCORES,
+        **sheet_part.context(request, press_id),
+        **question_part(request, detail.press),
         waiting_url="/presses/live?" + urlencode({"press": press_id, "after": last}) if waits else None,
     )
 

@@ -11,7 +11,9 @@ from cloud_bridge.access.table import Action
 from cloud_bridge.review import questions
 from cloud_bridge.review.questions import Question
 from cloud_bridge.store import staff
-from cloud_bridge.store.org import Organisation, organisation
+from cloud_bridge.store.org import Organisation, Place, organisation
+from cloud_bridge.store.rows import PressRow
+from cloud_bridge.store.scope import Scope
 from cloud_bridge.store.sight import Sight
 from cloud_bridge.web.i18n import Translator, zone
 from cloud_bridge.web.permits import may, scope_of, sight_of
@@ -43,29 +45,28 @@ class QuestionView(Struct, frozen=True, kw_only=True):
     may_withdraw: bool
 
 
-def question_part(
-    request: AnyRequest, press_id: str, employee: str | None, known: Organisation | None = None
-) -> dict[str, Any]:
+def question_part(request: AnyRequest, press: PressRow, known: Organisation | None = None) -> dict[str, Any]:
     """For `_questions.html` on a page of one press: what was asked, and whether the visitor may ask."""
     services = services_of(request)
     known = known or organisation(services.store)
-    found = [one for one in questions.of_press(services.store, press_id) if _may_see(request, one)]
+    found = [one for one in questions.of_press(services.store, press.id) if _may_see(request, one)]
     may_ask = may(request, Action.ASK_OPERATOR)
     people: list[tuple[str, str]] = []
     if may_ask:
-        # The counters of the visitor's places are looked up in the organisation that is at hand.
-        sight = Sight(scope_of(request, Action.ASK_OPERATOR), known)
+        # Those who work at the site, as far as the visitor reaches there.
+        places = [one for one in scope_of(request, Action.ASK_OPERATOR).places if one.site == press.site]
+        sight = Sight(Scope(places=tuple(places) or (Place(press.site),)), known)
         people += staff.people_in(services.store, sight, known, services.now_ns())
-    if employee and employee not in {name for name, _ in people}:
-        people.insert(0, (employee, employee))
+    if press.employee and press.employee not in {name for name, _ in people}:
+        people.insert(0, (press.employee, press.employee))
     return {
         "questions": tuple(question_view(request, one, known) for one in found),
         "may_ask": may_ask,
         "ask_people": people,
-        "ask_employee": employee or "",
+        "ask_employee": press.employee or "",
         "ask_hours": questions.LIMITS_H,
         "ask_hours_usual": HOURS_USUAL,
-        "ask_press": press_id,
+        "ask_press": press.id,
     }
 
 

@@ -104,7 +104,7 @@ def item_context(request: AnyRequest, filters: Filters, asker: Asker, press_id: 
         "act_url": filters.url(f"/review/items/{press_id}/say"),
         **judgement_context(request, press_id),
         **sheet_part.context(request, press_id),
-        **question_part(request, press_id, detail.press.employee, asker.organisation),
+        **question_part(request, detail.press, asker.organisation),
     }
 
 

@@ -111,7 +111,11 @@ def _part(request: AnyRequest, filters: Filters, asker: Asker, press_id: str, st
         raise NotFoundException
     view = row_view(translator, row, asker.organisation, filters.url("/review", item=press_id))
     spent = acts.spent(services.store, asker.account)
-    item = {"row": view, "act_url": filters.url(f"/review/items/{press_id}/say"), **judgement_context(request, press_id)}
+    item = {
+        "row": view,
+        "act_url": filters.url(f"/review/items/{press_id}/say"),
+        **judgement_context(request, press_id),
+    }
     return page(request, "_review_answer.html", "", item=item, step=step, pace=pace(translator, spent))
 
 
