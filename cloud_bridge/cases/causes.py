@@ -34,9 +34,7 @@ def require(current: frozenset[str], cause: str, verdict: str | None) -> None:
     """Raise `CaseError` unless a case with this verdict can be closed with the cause."""
     if cause == UNFOUNDED:
         if verdict != Verdict.FALSE:
-            raise CaseError(
-                "unfounded", "only a complaint that was judged false has no cause; judge it first"
-            )
+            raise CaseError("unfounded", "only a complaint that was judged false has no cause; judge it first")
         return
     if cause not in current:
         raise CaseError("cause", f"cause {cause[:65]!r} is in no check-list of causes; choose one that is")

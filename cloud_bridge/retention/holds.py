@@ -103,6 +103,16 @@ def path_of(connection: Connection, case: int) -> tuple[int, ...]:
         path.append(int(parent))
 
 
+def held(connection: Connection) -> tuple[frozenset[str], frozenset[int]]:
+    """All presses and cases on which a hold stands, in whatever way."""
+    hold = t.legal_hold
+    rows = connection.execute(select(hold.c.press, hold.c.case).where(hold.c.released_ns.is_(None))).all()
+    cases = {one for row in rows if row.case is not None for one in tree.family(connection, row.case)}
+    inside = select(tc.case_press.c.press).where(tc.case_press.c.case.in_(sorted(cases)))
+    presses = {row.press for row in rows if row.press is not None} | set(connection.execute(inside).scalars())
+    return frozenset(presses), frozenset(cases)
+
+
 def is_held(connection: Connection, press: str | None, path: tuple[int, ...]) -> bool:
     """Whether a hold stands on a press, or on one of the cases of a path."""
     return bool(_standing(connection, press, path))
