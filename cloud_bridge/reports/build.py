@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from cloud_bridge.reports import causes, frequency, loyalty
+from cloud_bridge.reports import causes, comments, frequency, loyalty
 from cloud_bridge.reports.counts import PlaceCounts, by_hour, by_place, zone_of
 from cloud_bridge.reports.figures import Figures, Table
 from cloud_bridge.reports.question import Question
@@ -19,12 +19,23 @@ class Report(StrEnum):
     LOYALTY = "loyalty"
     CAUSES = "causes"
     FREQUENCY = "frequency"
+    COMMENTS = "comments"
 
 
 def figures(
-    store: Store, report: Report, question: Question, scope: Scope, *, now_ns: int, language: str = "en"
+    store: Store,
+    report: Report,
+    question: Question,
+    scope: Scope,
+    *,
+    now_ns: int,
+    language: str = "en",
+    cases: bool = False,
 ) -> Figures:
-    """The figures of what `scope` holds. `now_ns` says when they were made; causes have words of `language`."""
+    """The figures of what `scope` holds. `now_ns` says when they were made; causes have words of `language`.
+
+    `cases`: the reader may see those, too, so their comments are among the others.
+    """
     organised = organisation(store)
     counts = by_place(store, organised, question, scope)
     match report:
@@ -35,6 +46,10 @@ def figures(
             tables = (causes.causes(judged, question),)
         case Report.FREQUENCY:
             tables = frequency.pressed(counts, question)
+            tables += frequency.judged(store, organised, question, scope, simulated=counts.simulated)
+        case Report.COMMENTS:
+            simulated = counts.simulated
+            tables = (comments.comments(store, organised, question, scope, simulated=simulated, cases=cases),)
     return Figures(
         report=str(report),
         question=question,

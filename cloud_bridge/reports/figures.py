@@ -46,6 +46,8 @@ class Behind(Struct, frozen=True, kw_only=True):
     rating: int | None = None
     button: str | None = None
     cause: str | None = None
+    judged: str | None = None
+    tag: str | None = None
     since: date | None = None
     until: date | None = None
 

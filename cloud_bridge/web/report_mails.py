@@ -41,6 +41,8 @@ class OrderView(Struct, frozen=True):
 def order_mail(request: AnyRequest, report: FromPath[str], data: URLEncodedBody[MailForm]) -> Redirect:
     """Mail the visitor this report from now on."""
     wanted = known_report(report)
+    if wanted is Report.COMMENTS:
+        raise ValidationException("comments are not mailed: they are read where one sees the presses")
     services, visitor = services_of(request), the_visitor(request)
     site, _, counter = data.place.partition("/")
     try:

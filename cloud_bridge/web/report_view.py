@@ -154,6 +154,8 @@ def _href(links: str | None, behind: Behind | None) -> str:
         "trigger": behind.trigger,
         "rating": behind.rating,
         "cause": behind.cause,
+        "verdict": behind.judged,
+        "tag": behind.tag,
         "from": behind.since,
         "to": behind.until,
     }

@@ -7,7 +7,7 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from litestar import Response, get
-from litestar.exceptions import NotFoundException, ValidationException
+from litestar.exceptions import NotFoundException, PermissionDeniedException, ValidationException
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect, Template
 
@@ -17,7 +17,7 @@ from cloud_bridge.reports.build import Report, figures
 from cloud_bridge.reports.data import ApiFigures, api_figures
 from cloud_bridge.reports.figures import Figures
 from cloud_bridge.reports.mails import Every
-from cloud_bridge.reports.question import Grouping, Question, QuestionError, last_days
+from cloud_bridge.reports.question import Grouping, Question, last_days
 from cloud_bridge.reports.words import period
 from cloud_bridge.store import staff
 from cloud_bridge.store.org import Organisation, organisation
@@ -76,7 +76,8 @@ def show_report(
         "reports.html",
         "reports",
         report=str(wanted),
-        reports=[str(one) for one in Report],
+        reports=[str(one) for one in Report if one is not Report.COMMENTS or links],
+        may_take=may(request, Action.EXPORT_ROWS if wanted is Report.COMMENTS else Action.EXPORT_FIGURES),
         question=question,
         asked=asked_of(question),
         query=query,
@@ -148,7 +149,7 @@ def get_report(
     place: PlaceQuery = "",
     employee: Person = "",
 ) -> ApiFigures:
-    """A report's figures: loyalty, causes or frequency."""
+    """A report's figures: loyalty, causes or frequency; for people comments, too."""
     first, last = (day.isoformat() if day else "" for day in (since, until))
     return api_figures(_figures(request, known_report(report), ask(request, first, last, str(by), place, employee)))
 
@@ -218,13 +219,24 @@ def _links(request: AnyRequest) -> str | None:
 def _figures(request: AnyRequest, report: Report, question: Question) -> Figures:
     services = services_of(request)
     language = "en" if program_of(request) else translator_of(request).language
-    try:
-        return figures(services.store, report, question, scope_of(request), now_ns=services.now_ns(), language=language)
-    except QuestionError as error:
-        raise ValidationException(str(error)) from error
+    # What was said about a press is no figure: who may not see presses may not read it either.
+    scope = scope_of(request, Action.SEE_PRESSES) if report is Report.COMMENTS else scope_of(request)
+    if report is Report.COMMENTS and program_of(request) is not None:
+        raise PermissionDeniedException("comments are for people, not for tokens")
+    return figures(
+        services.store,
+        report,
+        question,
+        scope,
+        now_ns=services.now_ns(),
+        language=language,
+        cases=may(request, Action.SEE_CASES),
+    )
 
 
 def _export(request: AnyRequest, report: Report, question: Question, form: str) -> Figures:
+    if report is Report.COMMENTS:
+        scope_of(request, Action.EXPORT_ROWS)
     found = _figures(request, report, question)
     about = " ".join([str(report), form, *(value for value in asked_of(question).values() if value)])
     audit.record(services_of(request), request, "report.export", about)

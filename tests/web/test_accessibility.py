@@ -16,6 +16,9 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 MANAGED = ["/organisation", "/organisation/riga", "/people", "/people/1", "/invite/none", "/audit", "/mine"]
 PAGES = [
     "/presses",
+    "/reports/loyalty",
+    "/reports/frequency",
+    "/tokens",
     "/cases",
     "/cases?view=board",
     "/alarms",

@@ -67,7 +67,7 @@ BUILT |= {
 }
 BUILT |= {f"reports.{name}_" for name in ("column", "table", "title", "intro", "by", "every", "note", "chart")}
 BUILT |= {"tokens.scope_", "tokens.state_"}
-BUILT |= {f"reports.{name}_" for name in ("verdict", "beyond", "factor", "weekday")}
+BUILT |= {f"reports.{name}_" for name in ("verdict", "judged", "kind", "beyond", "factor", "weekday")}
 
 
 def speaker(language, zone_name="UTC"):

@@ -13,15 +13,18 @@ from zipfile import ZipFile
 import pytest
 from msgspec import structs
 from report_world import Counted
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from cloud_bridge.reports.build import Report, figures
 from cloud_bridge.reports.mail_text import body
 from cloud_bridge.reports.question import Question
 from cloud_bridge.store import tables as t
+from cloud_bridge.store import tables_checklist as tc
 from cloud_bridge.store import tables_org as org
+from cloud_bridge.store import tables_review as tr
 from cloud_bridge.store.org import Place
 from cloud_bridge.store.scope import EVERYTHING
+from cloud_bridge.store.tables_case import case_file
 from cloud_bridge.store.tables_tally import SLOT_NS
 from cloud_bridge.store.users import Role
 from cloud_bridge.web.i18n import Translator, load_catalogue, zone
@@ -272,3 +275,88 @@ def test_a_report_is_ordered_by_mail_and_ended(client, world, filled, clock):
     assert client.post(f"/reports/mails/{which}/end", data=token).status_code == 303
     assert client.post(f"/reports/mails/{which}/end", data=token).status_code == 404
     assert "every Monday, next on" not in client.get("/reports/loyalty").text
+
+
+@pytest.fixture
+def judged(client, world, filled, clock):
+    """Twelve presses of riga that a check-list was filled for, with verdicts, tags, notes; one case closed."""
+    stamp = structs.replace(world.stamp(), wall_ns=clock() - 60 * 10**9, synced=True)
+    presses = [world.press("riga", "1", track=False, stamp=stamp, employee="Ann")[0] for _ in range(12)]
+    at = {"changed_by": "anna", "changed_ns": clock()}
+    with world.store.write() as connection:
+        sheets = [
+            {
+                "id": f"{n:032x}", "checklist": "causes", "version": 1, "press": press, "turn": 1, "account": 1,
+                "user": "anna", "done_ns": 2,
+            }
+            for n, press in enumerate(presses)
+        ]  # fmt: skip
+        put(connection, tc.sheet, sheets)
+        items = [("rude", 7), ("queue", 4)]
+        answers = [
+            {"sheet": sheet["id"], "item": item, "value": "yes" if n < count else "no"}
+            for item, count in items
+            for n, sheet in enumerate(sheets)
+        ]
+        put(connection, tc.sheet_answer, answers)
+        notes = [
+            {"press": press, "verdict": "true", "note": f"note {n}" if n < 2 else ""} | at
+            for n, press in enumerate(presses)
+        ]
+        put(connection, tr.judgement, notes)
+        put(connection, tr.judgement_tag, [{"press": press, "tag": "queue"} for press in presses[:11]])
+        case = {
+            "id": 1, "title": "x", "site": "riga", "counter": "1", "employee": "Ann", "simulated": False,
+            "status": "closed", "limit_no": 0, "warn_before_s": 0, "warned_no": 0, "escalated_no": 0, "order_ns": 0,
+            "cause": "causes.rude", "measure": "=talked to Ann", "opened_ns": 1, "opened_by": "anna",
+            "changed_ns": 1, "closed_ns": clock(), "closed_by": "anna",
+        }  # fmt: skip
+        put(connection, case_file, [case])
+    return presses
+
+
+def put(connection, table, rows):
+    """Insert rows, with what the table wants beyond them filled by something of its type."""
+    for column in table.columns:
+        if not column.nullable and column.server_default is None and column.name not in rows[0]:
+            blank = "" if column.type.python_type is str else column.type.python_type()
+            rows = [row | {column.name: blank} for row in rows]
+    connection.execute(insert(table), rows)
+
+
+def test_causes_come_with_their_intervals_and_measures(client, judged, clock):
+    asked = days(clock)
+    table = client.get("/api/v1/reports/causes", params=asked).json()["tables"][0]
+    first, second = table["rows"]
+    assert (first["count"], first["n"], second["count"]) == (7, 12, 4)
+    assert first["share"] == pytest.approx(100 * 7 / 12)
+    # Twelve are shown without interval and without a place.
+    assert (first["share_low"], first["place_low"]) == (None, None)
+    assert first["measures"] == "=talked to Ann"
+    assert second["cumulative"] == pytest.approx(100)
+    page = client.get("/reports/causes", params=asked).text
+    assert "cause=causes.rude" in page
+    text = client.get("/reports/causes/csv", params=asked).text
+    assert "'=talked to Ann" in text
+    book = sheets(client.get("/reports/causes/xlsx", params=asked).content)
+    assert [row.get("C") for row in book["Causes"][1:3]] == [7, 4]
+    empty = client.get("/api/v1/reports/causes", params=asked | {"place": "jelgava"}).json()["tables"][0]
+    assert empty["rows"] == []
+
+
+def test_verdicts_and_tags_are_counted_and_comments_listed(client, enter, judged, clock):
+    asked = days(clock)
+    tables = {one["name"]: one for one in client.get("/api/v1/reports/frequency", params=asked).json()["tables"]}
+    assert [(row["judged"], row["count"], row["n"]) for row in tables["verdicts"]["rows"]] == [("true", 12, 12)]
+    assert [(row["tag"], row["count"], row["n"]) for row in tables["tags"]["rows"]] == [("queue", 11, 11)]
+    rows = client.get("/api/v1/reports/comments", params=asked).json()["tables"][0]["rows"]
+    assert {row["text"] for row in rows} == {"note 0", "note 1"}
+    assert "note 1" in client.get("/reports/comments", params=asked).text
+    business = enter(Role.BUSINESS)
+    for path in ("/reports/comments", "/reports/comments/xlsx", "/api/v1/reports/comments"):
+        assert business.get(path, params=asked).status_code == 403, path
+    assert "/reports/comments" not in business.get("/reports/loyalty", params=asked).text
+    manager = enter(Role.SITE_MANAGER, (Place("jelgava"),))
+    assert "note 1" not in manager.get("/reports/comments", params=asked).text
+    # They read them at their places, but take no rows away.
+    assert manager.get("/reports/comments/csv", params=asked).status_code == 403

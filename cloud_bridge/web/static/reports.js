@@ -30,7 +30,7 @@ function frame() {
       textStyle: { color: colour("ink") },
     },
     axis: {
-      axisLabel: text,
+      axisLabel: { ...text, formatter: (at) => (typeof at === "number" ? String(at).replace(".", decimal) : at) },
       axisLine: { lineStyle: { color: colour("edge") } },
       axisTick: { show: false },
       splitLine: { lineStyle: { color: colour("line") } },
