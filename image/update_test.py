@@ -30,8 +30,9 @@ from lab.figures import write as write_between
 MARKS = ("<!-- update figures -->", "<!-- end of update figures -->")
 _UPDATE_TIMEOUT_S = 3600.0
 _POLL_S = 1.0
-# A broken release need not be waited for as long as one that may be slow.
-_TRIAL_S = 90
+# How long a broken release is on trial: one that never gets to work need not be waited for, one that has to say what is
+# wrong needs the minutes that an emulated box takes to start.
+_TRIAL_S, _WORKING_TRIAL_S = 90, 480
 _QUICK = 3
 # An emulated processor on a busy machine gets no time for longer than the watchdog of a board waits: it would be reset
 # in the middle of a healthy boot. So here the watchdog's driver does not start, and the boot counter is left alone.
@@ -52,6 +53,7 @@ class Fault:
     gone: tuple[str, ...] = ()
     others: dict[str, tuple[str, int]] = field(default_factory=dict)
     reason: str = ""
+    trial_s: int = _TRIAL_S
 
 
 FAULTS = {
@@ -67,6 +69,7 @@ FAULTS = {
             )
         },
         reason="no sound flows",
+        trial_s=_WORKING_TRIAL_S,
     ),
     "no receipt comes": Fault(
         others={
@@ -76,6 +79,7 @@ FAULTS = {
             )
         },
         reason="has not confirmed",
+        trial_s=_WORKING_TRIAL_S,
     ),
 }
 
@@ -89,7 +93,7 @@ def variant(slot: Path, out: Path, release: str, fault: Fault | None = None) -> 
     commands = []
     if fault is not None:
         others |= fault.others
-        others[f"{_TRIAL}/test.conf"] = (f"[Service]\nEnvironment=EARSHOT_TRIAL_S={_TRIAL_S}\n", 0o644)
+        others[f"{_TRIAL}/test.conf"] = (f"[Service]\nEnvironment=EARSHOT_TRIAL_S={fault.trial_s}\n", 0o644)
         commands += [f"mkdir {_TRIAL}", *(f"rm {path}" for path in fault.gone)]
     with TemporaryDirectory(dir=out.parent) as name:
         folder = Path(name)
