@@ -63,7 +63,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
 
     def shows_to(self, account: int) -> bool:
         """Whether a person may see the answers."""
-        return account == self.account or (self.turn == 1 and not self.is_open)
+        return account == self.account or (self.turn == 1 and self.done_ns is not None and not self.is_open)
 
 
 def of_press(store: Store, press: str) -> tuple[Sheet, ...]:

@@ -31,6 +31,8 @@ _NAME = re.compile(NAME_PATTERN)
 _ID = re.compile(r"[0-9a-f]{32}")
 _CAUSE = re.compile(r"[0-9a-z]{1,32}\.[0-9a-z_]{1,32}")
 _TEXT_CHARS = 500
+# Nanoseconds in 64 bits reach from 1677 to 2262.
+_YEARS: Final = (1700, 2200)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,7 +71,6 @@ def parse(query: Mapping[str, str], zone: tzinfo) -> Filters:
         _one_of(chosen, name, ("", "1"))
     _matches(chosen, "alarm", _ID)
     _matches(chosen, "cause", _CAUSE)
-    last = _day(chosen, "to")
     return Filters(
         chosen,
         Wanted(
@@ -80,7 +81,7 @@ def parse(query: Mapping[str, str], zone: tzinfo) -> Filters:
             trigger=chosen["trigger"] or None,
             rating=int(chosen["rating"]) if chosen["rating"] else None,
             since_ns=_midnight_ns(_day(chosen, "from"), zone),
-            until_ns=_midnight_ns(None if last is None else last + timedelta(days=1), zone),
+            until_ns=_midnight_ns(_day(chosen, "to"), zone, days=1),
             reviewed={"": False, "mine": True, "all": None}[chosen["reviewed"]],
             verdict=chosen["verdict"] or None,
             tag=" ".join(chosen["tag"].lower().split()) or None,
@@ -112,13 +113,13 @@ def _day(chosen: dict[str, str], name: str) -> date | None:
         raise ValidationException(f"{name} must be a date such as 2026-12-31") from error
 
 
-def _midnight_ns(day: date | None, zone: tzinfo) -> int | None:
+def _midnight_ns(day: date | None, zone: tzinfo, days: int = 0) -> int | None:
+    """The midnight with which the day begins that is `days` after `day`."""
     if day is None:
         return None
-    try:
-        moment = datetime.combine(day, time(), zone).astimezone(UTC)
-    except OverflowError as error:
-        raise ValidationException(f"{day} is no day of ours") from error
+    if not _YEARS[0] <= day.year <= _YEARS[1]:
+        raise ValidationException(f"{day} is no day of ours; give one from {_YEARS[0]} to {_YEARS[1]}")
+    moment = datetime.combine(day + timedelta(days=days), time(), zone).astimezone(UTC)
     return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
 
 

@@ -15,6 +15,12 @@ AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 MANAGED = ["/organisation", "/organisation/riga", "/people", "/people/1", "/invite/none", "/audit", "/mine"]
 PAGES = [
+    "/review",
+    "/review?queue=failures",
+    "/second",
+    "/checklists",
+    "/checklists/standard",
+    "/checklists/standard/agreement",
     "/presses",
     "/reports/loyalty",
     "/reports/frequency",
