@@ -14,16 +14,18 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, update
 
 from cloud_bridge.cases.letters import normal_phone
 from cloud_bridge.retention.classes import RetentionError
+from cloud_bridge.store import tables as tp
 from cloud_bridge.store import tables_case as tc
 from cloud_bridge.store import tables_org as to
 from cloud_bridge.store import tables_retention as t
 from cloud_bridge.store.engine import Store
 
 REASON_CHARS = 1000
+COUNT_MAX = 10_000
 WITHHELD = "withheld_"
 """Begins the names of what a legal hold keeps, among the counts of a proof."""
 WITHHELD_MAX = 1000
@@ -109,6 +111,24 @@ def is_known(connection: Connection, kind: PersonKind, subject: str) -> bool:
         query = select(to.employee.c.name).where(to.employee.c.name == subject)
         return connection.execute(query).first() is not None
     return bool(cases_of_client(connection, subject))
+
+
+def count_of(connection: Connection, kind: PersonKind, subject: str) -> dict[str, int]:
+    """How much names a person, by what it is; `COUNT_MAX` + 1 stands for more."""
+    if kind is PersonKind.CLIENT:
+        cases = cases_of_client(connection, subject)
+        inside = select(tc.case_press.c.press).where(tc.case_press.c.case.in_(cases))
+        written = select(tc.case_message.c.id).where(tc.case_message.c.case.in_(cases))
+        return {"cases": len(cases), "presses": _count(connection, inside), "messages": _count(connection, written)}
+    return {
+        "presses": _count(connection, select(tp.press.c.id).where(tp.press.c.employee == subject)),
+        "accounts": _count(connection, select(tp.user.c.id).where(tp.user.c.employee == subject)),
+    }
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    some = query.limit(COUNT_MAX + 1).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
 def cases_of_client(connection: Connection, subject: str) -> tuple[int, ...]:

@@ -15,12 +15,14 @@ from cloud_bridge.access.table import Action
 from cloud_bridge.cases import letters, limits, lists
 from cloud_bridge.cases.causes import UNFOUNDED
 from cloud_bridge.cases.rows import OPEN, CaseCursor, CaseFilter, CaseRow, Contact, Status, Verdict
+from cloud_bridge.retention import holds
 from cloud_bridge.store import queries, snapshots, users
 from cloud_bridge.store.org import Place
 from cloud_bridge.store.rows import TrackState
 from cloud_bridge.store.scope import Scope
 from cloud_bridge.web import audit
 from cloud_bridge.web.cases_view import CaseWords, cursor_text
+from cloud_bridge.web.holds import hold_views
 from cloud_bridge.web.html import page
 from cloud_bridge.web.permits import may, may_at, needs, scope_of, sight_of
 from cloud_bridge.web.press_view import press_view, track_view
@@ -149,6 +151,7 @@ def case_page(
         unfounded=UNFOUNDED if row.verdict is Verdict.FALSE else "",
         live=row.merged_into is None,
         can={action: may_at(request, Action(action), at) for action in _ABILITIES},
+        holds=hold_views(words.at(row.site), holds.of_case(store, row.id)) if may_at(request, Action.HOLD, at) else [],
         problem=problem,
         typed=typed or {},
         **_client(request, words, row),

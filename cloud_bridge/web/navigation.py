@@ -39,6 +39,8 @@ MANAGE = (
     Entry("people", Action.SEE_ACCOUNTS),
     Entry("audit", Action.SEE_AUDIT),
     Entry("tokens", Action.MAKE_TOKENS),
+    Entry("retention", Action.SET_RETENTION),
+    Entry("persons", Action.DELETE_PERSON),
     Entry("quarantine", Action.SEE_QUARANTINE),
     Entry("enrol", Action.ENROL_BOXES),
     Entry("updates", Action.UPDATE_BOXES),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from litestar import get
@@ -13,9 +13,11 @@ from litestar.response import Redirect, Template
 
 from cloud_bridge.access.table import Action
 from cloud_bridge.cases import lists as case_lists
+from cloud_bridge.retention import holds
 from cloud_bridge.store import queries, snapshots
 from cloud_bridge.store.rows import Cursor, PressFilter, TrackState
 from cloud_bridge.web import audit, sheet_part
+from cloud_bridge.web.holds import hold_views
 from cloud_bridge.web.html import page
 from cloud_bridge.web.navigation import home_of
 from cloud_bridge.web.permits import SIGNED_IN, may, needs, scope_of, sight_of
@@ -141,6 +143,7 @@ def show_press(request: AnyRequest, press_id: FromPath[str]) -> Template:
         press=press_view(translator, detail.press),
         tracks=[track_view(translator, track) for track in detail.tracks],
         case=_case_of(request, press_id),
+        holds=_holds_of(request, press_id),
         shared_with=shared_with,
         snapshot=None if found is None else snapshot_view(translator, found),
         scores=snapshots.SCORES,
@@ -154,3 +157,9 @@ def _case_of(request: AnyRequest, press_id: str) -> int | None:
     if not may(request, Action.SEE_CASES):
         return None
     return case_lists.case_of_press(services_of(request).store, press_id, scope_of(request, Action.SEE_CASES))
+
+
+def _holds_of(request: AnyRequest, press_id: str) -> list[dict[str, Any]]:
+    if not may(request, Action.HOLD):
+        return []
+    return hold_views(translator_of(request), holds.of_press(services_of(request).store, press_id))

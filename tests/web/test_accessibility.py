@@ -27,6 +27,8 @@ PAGES = [
     "/tokens",
     "/cases",
     "/cases?view=board",
+    "/retention",
+    "/persons",
     "/alarms",
     "/rules",
     "/rules/1",
