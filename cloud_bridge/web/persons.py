@@ -117,7 +117,7 @@ def show_removal(request: AnyRequest, number: FromPath[int]) -> Template:
     t = translator_of(request)
     things = persons.proof(services_of(request).store, found.id)
     rows = [{**msgspec.structs.asdict(one), "at": t.moment(one.at_ns)} for one in things]
-    return page(request, "person.html", "persons", person=_view(t, found), things=rows)
+    return page(request, "person_removal.html", "persons", person=_view(t, found), things=rows)
 
 
 @get("/persons/{number:int}/proof", opt=needs(Action.DELETE_PERSON), sync_to_thread=True, include_in_schema=False)
