@@ -79,15 +79,16 @@ class Counter:
 
 
 @pytest.fixture
-def counter(store):
-    return Counter(store)
+def counter(sqlite_store):
+    return Counter(sqlite_store)
 
 
 def burst(counter, at_ns, n=4):
     return [counter.press(at_ns + k * 60 * NS) for k in range(n)]
 
 
-def test_a_burst_is_one_alarm_which_time_clears(counter):
+def test_a_burst_is_one_alarm_which_time_clears(store):
+    counter = Counter(store)
     presses = burst(counter, NOW_NS)
     beside = counter.press(NOW_NS + 30 * NS, trigger="appeal")
     (found,) = counter.watch(NOW_NS + HOUR_NS // 4)
@@ -118,7 +119,8 @@ def test_what_comes_late_goes_on_in_the_same_record(counter):
     assert (second.acknowledged_by, second.note, second.events) == ("Ann", "seen", 5)
 
 
-def test_what_was_none_after_all_is_withdrawn_and_kept(counter):
+def test_what_was_none_after_all_is_withdrawn_and_kept(store):
+    counter = Counter(store)
     presses = burst(counter, NOW_NS)
     (first,) = counter.watch(NOW_NS + HOUR_NS // 4)
     for key in presses[1:]:

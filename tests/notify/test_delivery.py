@@ -115,20 +115,20 @@ def test_what_is_not_taken_is_tried_again_with_growing_pauses(store, box):
     assert len(box.mails) == 1
 
 
-def test_an_address_that_does_not_exist_is_given_up_at_once_until_somebody_asks(store, box):
-    number = put(store)
+def test_an_address_that_does_not_exist_is_given_up_at_once_until_somebody_asks(sqlite_store, box):
+    number = put(sqlite_store)
     box.answers.append("550 no such mailbox")
     own = make_carriers(config(box))
-    deliver_due(store, own, NOW_NS)
-    deliver_due(store, own, NOW_NS + 10**15)
-    assert the_row(store).state == "failed"
-    assert attempts(store) == [(False, "550 no such mailbox")]
-    with store.write() as connection:
+    deliver_due(sqlite_store, own, NOW_NS)
+    deliver_due(sqlite_store, own, NOW_NS + 10**15)
+    assert the_row(sqlite_store).state == "failed"
+    assert attempts(sqlite_store) == [(False, "550 no such mailbox")]
+    with sqlite_store.write() as connection:
         assert again(connection, number, NOW_NS + 10**15)
         assert not again(connection, 99, NOW_NS)
-    deliver_due(store, own, NOW_NS + 10**15)
+    deliver_due(sqlite_store, own, NOW_NS + 10**15)
     assert len(box.mails) == 1
-    with store.write() as connection:
+    with sqlite_store.write() as connection:
         assert not again(connection, number, NOW_NS + 10**15)
 
 
@@ -165,19 +165,19 @@ def test_a_process_that_dies_leaves_the_message_to_another_under_the_same_id(sql
     assert box.mails[2][2]["message-id"] != one
 
 
-def test_a_person_is_written_to_where_the_account_says(store, box):
+def test_a_person_is_written_to_where_the_account_says(sqlite_store, box):
     row = {"role": "admin", "password_hash": "", "disabled": False, "created_ns": 1}
-    with store.write() as connection:
+    with sqlite_store.write() as connection:
         connection.execute(insert(user).values(name="anna", email="old@example.org", **row))
         connection.execute(insert(user).values(name="boris", **row))
-    put(store, key="a", to=to_account(1))
-    put(store, key="b", to=to_account(2))
-    with store.write() as connection:
+    put(sqlite_store, key="a", to=to_account(1))
+    put(sqlite_store, key="b", to=to_account(2))
+    with sqlite_store.write() as connection:
         connection.execute(update(user).where(user.c.id == 1).values(email="new@example.org"))
-    deliver_due(store, make_carriers(config(box)), NOW_NS)
+    deliver_due(sqlite_store, make_carriers(config(box)), NOW_NS)
     assert [to for _, to, _ in box.mails] == [["new@example.org"]]
-    assert the_row(store, 2).state == "failed"
-    assert "no e-mail address" in attempts(store)[1][1]
+    assert the_row(sqlite_store, 2).state == "failed"
+    assert "no e-mail address" in attempts(sqlite_store)[1][1]
 
 
 def test_without_a_mail_server_messages_wait(sqlite_store):
