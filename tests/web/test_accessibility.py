@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
+from report_world import Counted
 
+from cloud_bridge.store.tables_tally import SLOT_NS
 from edge import wire
 
 pytestmark = pytest.mark.browser
@@ -57,6 +60,10 @@ def press(browser_world):
     browser_world.sound(press, track, gaps=gaps, partial=True, partial_reason="crash")
     browser_world.snapshot(press, picture=True, partial=True, partial_reason="seen only until +1.0 s from the press")
     browser_world.press(track=False)
+    counted = Counted(browser_world.store)
+    for ago_days in range(1, 6):
+        slot_ns = (time.time_ns() - ago_days * 86_400 * 10**9) // SLOT_NS * SLOT_NS
+        counted.visit("cesis", "1", served=400, green=40, red=ago_days, slot_ns=slot_ns)
     browser_world.box("riga", "counter-2", online=False, ear=None, devices={"red": False}, faults=("ear_lost",))
     browser_world.message("earshot/1/riga/counter-1/event", b'{"not": "an event"}')
     browser_world.message("earshot/1/riga/counter-1/event", b"\x00\xff")
