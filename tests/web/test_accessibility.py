@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from alarm_rows import put_alarm
 from playwright.sync_api import Page
 from report_world import Counted
 
@@ -100,6 +101,14 @@ def test_a_page_can_be_used_by_everybody(page, press, path):
     page.goto(path)
     for summary in page.locator("main summary").all():
         summary.click()
+    assert violations(page) == []
+
+
+def test_an_alarm_with_its_chart_can_be_used_by_everybody(page, press, browser_world):
+    found = put_alarm(browser_world, int(page.evaluate("innerWidth")), presses=[press])
+    page.goto(f"/alarms/{found}")
+    assert violations(page) == []
+    page.goto("/alarms")
     assert violations(page) == []
 
 
