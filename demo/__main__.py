@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,7 +21,7 @@ from rich.console import Console, ConsoleRenderable
 from rich.live import Live
 
 from demo.alignment import origin_ns
-from demo.chain import BUTTONS, Chain, Settings, memory_folder, remove_stale
+from demo.chain import BOX, BUTTONS, SITE, Chain, Settings, memory_folder, remove_stale
 from demo.http import RefusedError
 from demo.keys import pressed_keys
 from demo.ledger import Ledger
@@ -29,8 +30,9 @@ from demo.observer import Observer
 from demo.processes import ProcessFailedError
 from demo.scene import FPS, write_scene
 from demo.speech import RATE_HZ, conversation
+from demo.store import InventedStore, Person, Sent
 from demo.verdict import Truth, Verdict, judge
-from demo.view import picture
+from demo.view import accounts, picture
 from ringbuffer.errors import RingAbsent
 
 HOME = Path(__file__).parent.parent / ".demo"
@@ -41,6 +43,7 @@ _SPACING_S = 1.5
 _SPACING_MIN_S = 0.3
 _SCRIPT_MAX_S = 45.0
 _RECEIPTS_TIMEOUT_S = 60.0
+_ANSWER_TIMEOUT_S = 30.0
 # When a sound server's first frame was captured is known only to some tens of milliseconds; the window begins after it.
 _FIRST_FRAME_S = 0.2
 
@@ -69,6 +72,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--exit", action="store_true", help="end when they are complete; the last line is JSON")
     parser.add_argument("--before", type=float, metavar="S", help="seconds before a press (30; with --exit 6)")
     parser.add_argument("--after", type=float, metavar="S", help="seconds after a press (30; with --exit 4)")
+    parser.add_argument("--store", action="store_true", help="an invented store besides, an account for each role")
+    parser.add_argument("--counters", type=int, default=6, metavar="N", help="counters of the store (6)")
+    parser.add_argument("--days", type=int, default=7, metavar="N", help="days of its history (7)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with logs, databases and sound")
     options = parser.parse_args()
     if options.exit and options.presses < 1:
@@ -77,6 +83,8 @@ def _options() -> argparse.Namespace:
         options.before = 6.0 if options.exit else 30.0
     if options.after is None:
         options.after = 4.0 if options.exit else 30.0
+    if not (1 <= options.counters <= 1000 and 1 <= options.days <= 3660):
+        parser.error("--counters is 1 to 1000, --days 1 to 3660")
     if min(options.before, options.after) < 0 or options.before + options.after > 600:
         parser.error("--before and --after are 0 or more, together at most 600")
     return options
@@ -92,22 +100,35 @@ def _run(options: argparse.Namespace, console: Console) -> int:
         presses = {"misuse_presses": 1_000_000} if options.presses else {}
         depth_s = round(options.before + options.after) + 300
         eye = _eye(options)
-        settings = Settings(wav, options.before, options.after, depth_s=depth_s, presses=presses, eye=eye)
+        store = InventedStore(options.counters, options.days) if options.store else None
+        boxes = () if store is None else tuple(store.boxes)
+        settings = Settings(
+            wav, options.before, options.after, depth_s=depth_s, presses=presses, eye=eye, more_boxes=boxes
+        )
         chain = Chain(folder, memory, settings)
         stack.callback(chain.stop)
         with console.status("starting broker, bridge, ear and box"):
             chain.prepare()
+            people = [] if store is None else store.prepare(chain.database)
             chain.start()
             chain.wait_for(lambda: _heard_s(chain) > 0, "the ear hears something", chain.ear)
+        sent = None
+        if store is not None:
+            if options.exit:
+                console.print(accounts(people))
+            with console.status(f"{options.days} days of a store with {options.counters} counters go to the bridge"):
+                sent = store.send(chain.broker, chain.web_url)
         truth = None if wav is None else Truth(Source.read(wav), origin_ns(chain.ring, RATE_HZ))
-        observer = Observer(chain.broker)
+        observer = Observer(chain.broker, f"{SITE}/{BOX}")
         observer.start()
         stack.callback(observer.stop)
-        demo = _Demo(chain, observer, console, options)
+        demo = _Demo(chain, observer, console, options, people)
         if not options.exit:
             demo.interact()
             return 0
-        return _report(demo.script(truth), demo.snapshots() if options.eye and not options.camera else None)
+        verdict = demo.script(truth)
+        missing = [] if store is None else store.faults(Ledger(chain.database, chain.blobs))
+        return _report(verdict, demo.snapshots() if options.eye and not options.camera else None, sent, missing)
 
 
 def _eye(options: argparse.Namespace) -> dict[str, Any]:
@@ -123,8 +144,11 @@ def _eye(options: argparse.Namespace) -> dict[str, Any]:
 class _Demo:
     """Presses and follows. `acknowledged` maps each request to the press that the box acknowledged."""
 
-    def __init__(self, chain: Chain, observer: Observer, console: Console, options: argparse.Namespace) -> None:
+    def __init__(
+        self, chain: Chain, observer: Observer, console: Console, options: argparse.Namespace, people: list[Person]
+    ) -> None:
         self._chain = chain
+        self._people = people
         self._observer = observer
         self._console = console
         self._before_s = options.before
@@ -189,10 +213,18 @@ class _Demo:
     def _press(self, button: str) -> None:
         self._count += 1
         request = f"demo-{self._count}"
-        try:
-            self.acknowledged[request] = self._chain.press(button, request)
-        except RefusedError as error:
-            raise ProcessFailedError(f"the box refused a press: {error}\n{self._chain.box.log_tail()}") from error
+        deadline_s = time.monotonic() + _ANSWER_TIMEOUT_S
+        while True:
+            try:
+                self.acknowledged[request] = self._chain.press(button, request)
+            except RefusedError as error:
+                # On a machine that is busy it answers late; the same request makes no second press.
+                if error.status != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline_s:
+                    raise ProcessFailedError(
+                        f"the box refused a press: {error}\n{self._chain.box.log_tail()}"
+                    ) from error
+            else:
+                return
 
     def snapshots(self) -> int:
         """How many of the presses have their snapshot with its picture at the bridge."""
@@ -209,16 +241,18 @@ class _Demo:
     def _picture(self, *, keys: bool) -> ConsoleRenderable:
         with self._observer.lock:
             journeys = list(self._observer.journeys.values())
-        return picture(self._chain, journeys, time.monotonic_ns(), keys=keys)
+        return picture(self._chain, journeys, self._people, time.monotonic_ns(), keys=keys)
 
     def _require_all_running(self) -> None:
         for child in self._chain.children:
             child.require_running()
 
 
-def _report(verdict: Verdict, snapshots: int | None) -> int:
-    faults = list(verdict.faults)
-    figures = verdict.figures.as_dict()
+def _report(verdict: Verdict, snapshots: int | None, sent: Sent | None, missing: list[str]) -> int:
+    faults = [*verdict.faults, *missing]
+    figures: dict[str, Any] = verdict.figures.as_dict()
+    if sent is not None:
+        figures["store"] = sent.as_dict()
     if snapshots is not None:
         figures["snapshots"] = snapshots
         if snapshots < verdict.figures.presses:

@@ -44,7 +44,10 @@ BUTTONS = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What one chain differs by from another. `wav` None: the default ALSA device; without `eye` there is none."""
+    """What one chain differs by from another. `wav` None: the default ALSA device; without `eye` there is none.
+
+    `more_boxes` (site, box) get accounts at the broker, too.
+    """
 
     wav: Path | None
     before_s: float = 30.0
@@ -56,6 +59,7 @@ class Settings:
     tracks: Mapping[str, Any] = field(default_factory=dict)
     extra_buttons: tuple[Mapping[str, Any], ...] = ()
     eye: Mapping[str, Any] = field(default_factory=dict)
+    more_boxes: tuple[tuple[str, str], ...] = ()
 
 
 class Chain:
@@ -75,7 +79,7 @@ class Chain:
         self.web_port = free_port()
         for path in (self.folder, memory, self.database.parent, self.blobs, self.data_dir):
             path.mkdir(parents=True, exist_ok=True)
-        self.broker = Broker(self.folder / "broker", [(SITE, BOX)])
+        self.broker = Broker(self.folder / "broker", [(SITE, BOX), *settings.more_boxes])
         self.box_config = self._write("box.toml", self._box_tree(settings))
         self.bridge_config = self._write("bridge.toml", self._bridge_tree())
         self.bridge = self._earshot("bridge", "bridge", "run", "--config", self.bridge_config)

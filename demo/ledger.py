@@ -90,6 +90,11 @@ class Ledger:
         with self._connect() as connection:
             return {press for (press,) in connection.execute(query)}
 
+    def counts(self) -> dict[str, int]:
+        """How many presses each box has, by `<site>/<box>`."""
+        with self._connect() as connection:
+            return dict(connection.execute("SELECT site || '/' || box, COUNT(*) FROM press GROUP BY site, box"))
+
     def quarantined(self) -> list[tuple[str, str]]:
         """Topic and reason of everything that the bridge refused."""
         with self._connect() as connection:

@@ -21,7 +21,7 @@ from edge.wire import (
     parse_topic,
 )
 
-_TOPICS = ("earshot/1/+/+/event", "earshot/1/+/+/track/#", "earshot/1/+/+/receipt")
+_CHANNELS = ("event", "track/#", "receipt")
 
 
 @dataclass(slots=True)
@@ -38,16 +38,20 @@ class Journey:
 
 
 class Observer:
-    """Follows the presses of a broker from `start` to `stop`. `lock` guards `journeys`, which is keyed by press id."""
+    """Follows the presses of a broker from `start` to `stop`. `lock` guards `journeys`, which is keyed by press id.
 
-    def __init__(self, broker: Broker) -> None:
+    `box` is the one to follow, as `<site>/<box>`; by default all.
+    """
+
+    def __init__(self, broker: Broker, box: str = "+/+") -> None:
         self.lock = threading.Lock()
         self.journeys: dict[str, Journey] = {}
         self._by_track: dict[str, Journey] = {}
         self._broker = broker
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         self._client.username_pw_set(OBSERVER_USER, broker.accounts[OBSERVER_USER])
-        self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in _TOPICS])
+        topics = [(f"earshot/1/{box}/{channel}", 1) for channel in _CHANNELS]
+        self._client.on_connect = lambda client, *_: client.subscribe(topics)
         self._client.on_message = self._on_message
 
     def start(self) -> None:

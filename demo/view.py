@@ -9,16 +9,26 @@ from rich.text import Text
 
 from demo.chain import ADMIN, BUTTONS, Chain
 from demo.observer import Journey
+from demo.store import Person
 
 _ROWS = 14
 
 
-def picture(chain: Chain, journeys: list[Journey], now_ns: int, *, keys: bool) -> Group:
-    """The page's address, the processes, and the newest presses with how far each has come."""
-    return Group(_head(chain, keys=keys), _journeys(journeys, now_ns))
+def picture(chain: Chain, journeys: list[Journey], people: list[Person], now_ns: int, *, keys: bool) -> Group:
+    """The page's address and who may log in there, the processes, the newest presses with how far each has come."""
+    return Group(_head(chain, people, keys=keys), _journeys(journeys, now_ns))
 
 
-def _head(chain: Chain, *, keys: bool) -> Panel:
+def accounts(people: list[Person]) -> Table:
+    """Who may log in, and what they see."""
+    table = Table.grid(padding=(0, 3))
+    for person in people:
+        role = str(person.role).replace("_", " ")
+        table.add_row(Text(person.name, "bold"), Text(person.password, "bold"), role, person.sees)
+    return table
+
+
+def _head(chain: Chain, people: list[Person], *, keys: bool) -> Panel:
     text = Text()
     text.append("Listen in the browser  ")
     text.append(chain.web_url, style="bold link " + chain.web_url)
@@ -39,7 +49,8 @@ def _head(chain: Chain, *, keys: bool) -> Panel:
             text.append(f" {button.name}   ")
         text.append(" q ", style="reverse")
         text.append(" quit")
-    return Panel(text, title="Earshot", title_align="left")
+    shown = Group(text, Text(), accounts(people)) if people else text
+    return Panel(shown, title="Earshot", title_align="left")
 
 
 def _journeys(journeys: list[Journey], now_ns: int) -> Table:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from cloud_bridge.store import users
+from cloud_bridge.store.engine import open_store
+
 ROOT = Path(__file__).parents[2]
 READY_S = 60.0
 
@@ -99,3 +102,30 @@ def test_it_leaves_no_process_behind(number):
     for folder in left:
         shutil.rmtree(folder)
     assert not left or number == signal.SIGKILL
+
+
+def test_a_store_beside_the_box_has_its_history_and_an_account_for_each_role():
+    command = [sys.executable, "-m", "demo", "--presses", "1", "--exit", "--before", "1", "--after", "1", "--keep"]
+    command += ["--store", "--counters", "2", "--days", "2"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        out, err = demo.communicate(timeout=400)
+    folder = next((ROOT / ".demo").glob(f"run-{demo.pid}-*"))
+    try:
+        assert demo.returncode == 0, err
+        figures = json.loads(out.splitlines()[-1])
+        assert (figures["presses"], figures["tracks"]) == (1, 1)
+        assert figures["store"]["receipts"] > 200
+        assert figures["store"]["tracks"] > 0
+        store = open_store(f"sqlite:///{folder / 'bridge' / 'bridge.db'}")
+        try:
+            logged_in = set()
+            for line in err.splitlines():
+                name, _, rest = line.strip().partition(" ")
+                found = users.authenticate(store, name, rest.split()[0]) if rest.split() else None
+                if found is not None:
+                    logged_in.add(found.role)
+            assert logged_in == set(users.Role)
+        finally:
+            store.close()
+    finally:
+        shutil.rmtree(folder)
