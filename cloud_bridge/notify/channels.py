@@ -32,14 +32,18 @@ class Channels:
         said: list[str] = []
         sender = _library().Apprise(asset=_asset())
         sender.add(target)
-        result = sender.notify(
-            body=parcel.text[:_TEXT_CHARS],
-            title=parcel.subject,
-            body_format=_library().NotifyFormat.TEXT,
-            timeout=_TIMEOUT_S,
-            log_callback=lambda entry, _service: said.append(str(entry.message)),
-            log_level="WARNING",
-        )
+        try:
+            result = sender.notify(
+                body=parcel.text[:_TEXT_CHARS],
+                title=parcel.subject,
+                body_format=_library().NotifyFormat.TEXT,
+                timeout=_TIMEOUT_S,
+                log_callback=lambda entry, _service: said.append(str(entry.message)),
+                log_level="WARNING",
+            )
+        except Exception as error:
+            # One of a hundred plug-ins of others; what it says goes into the delivery log.
+            raise Refused(f"{target.service_name}: {type(error).__name__}") from error
         if not result:
             # Without its address, which is the secret.
             reason = "; ".join(said) or "the service did not take it"
