@@ -18,7 +18,7 @@ from cloud_bridge.store import tables as tp
 from cloud_bridge.store import tables_case as tc
 from cloud_bridge.store import tables_retention as t
 from cloud_bridge.store.rows import TrackState
-from cloud_bridge.store.tables_notify import notification
+from cloud_bridge.store.tables_notify import notification, notification_attempt
 
 
 class Removal:
@@ -66,6 +66,9 @@ class Removal:
         outbox = notification.c.id.in_(sent)
         connection.execute(update(notification).where(outbox, notification.c.state == "waiting").values(state="void"))
         connection.execute(update(notification).where(outbox).values(address="", subject="", body=""))
+        # What a mail server answers names the address as often as not.
+        tried = notification_attempt.c.notification.in_(sent)
+        connection.execute(update(notification_attempt).where(tried).values(detail=""))
         if contacts:
             self.write_down("contact", str(case), count=contacts)
         if words:

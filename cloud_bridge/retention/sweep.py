@@ -80,7 +80,8 @@ class Sweep:
         )
         found = self._next(query.where(tuple_(*key) > tuple_(*after)) if after else query)
         for row in found:
-            self._remove_track(row[1], now_ns, known)
+            if self._looks_old(row[1], now_ns, known):
+                self._remove_track(row[1], now_ns, known)
         return found[-1] if len(found) == _LOOKED_AT else None
 
     def _unfinished(self, now_ns: int, known: Rules, after: _Key | None) -> _Key | None:
@@ -168,6 +169,14 @@ class Sweep:
             removal.write_down("metrics", table.name, count=count)
         return True
 
+    def _looks_old(self, track: str, now_ns: int, known: Rules) -> bool:
+        """Without any lock: most of what is looked at stays, for it is in a case."""
+        with self._store.read() as connection:
+            row = connection.execute(select(tp.track).where(tp.track.c.id == track)).mappings().one()
+            owner = belonging(connection, dict(row))
+        name = class_of(row["kind"], owner)
+        return may_go(owner, row["completed_ns"], name, known[name], now_ns)
+
     def _remove_track(self, track: str, now_ns: int, known: Rules, *, finished: bool = True) -> None:
         try:
             with self._store.write() as connection:
@@ -178,9 +187,8 @@ class Sweep:
                     return
                 owner = belonging(connection, dict(row))
                 name = class_of(row["kind"], owner)
-                if not may_go(owner, row["completed_ns"], name, known[name], now_ns, finished=finished):
-                    return
-                Removal(connection, self._blobs, now_ns, why=str(name)).track(row, owner.press)
+                if may_go(owner, row["completed_ns"], name, known[name], now_ns, finished=finished):
+                    Removal(connection, self._blobs, now_ns, why=str(name)).track(row, owner.press)
         except BlobError as error:
             log.warning("what is old stays until the next sweep: %s", error)
 

@@ -19,6 +19,7 @@ from cloud_bridge.retention import holds, removing
 from cloud_bridge.retention.classes import DataClass, RetentionError, set_days
 from cloud_bridge.store import tables as tp
 from cloud_bridge.store import tables_case as tc
+from cloud_bridge.store import tables_notify as tn
 from cloud_bridge.store import tables_tally as tt
 from edge import wire
 
@@ -131,6 +132,9 @@ def test_contacts_and_what_was_written_go_some_time_after_the_closing(shelf):
     letters.set_contact(store, case, Contact(name="Ilze", email="ilze@example.org"), **ANNA)
     letters.write(store, case, "Your visit", "Dear Ilze", **ANNA)
     letters.take_down(store, case, "Thanks, Ilze", **ANNA)
+    with store.write() as connection:
+        tried = {"notification": shelf.desk.mails()[0].id, "at_ns": NOW, "ok": False}
+        connection.execute(insert(tn.notification_attempt).values(tried | {"detail": "550 ilze@example.org unknown"}))
     shelf.close(case)
     shelf.sweep(NOW + 60 * DAY_NS)
     assert letters.contact(store, case) is not None
@@ -141,6 +145,8 @@ def test_contacts_and_what_was_written_go_some_time_after_the_closing(shelf):
     ] * 2
     (mail,) = shelf.desk.mails()
     assert (mail.address, mail.subject, mail.body, mail.state) == ("", "", "", "void")
+    with store.read() as connection:
+        assert connection.execute(select(tn.notification_attempt.c.detail)).scalars().all() == [""]
     assert [(one.kind, one.object, one.count) for one in shelf.removed() if one.why == "contacts"] == [
         ("contact", str(case), 1),
         ("messages", str(case), 2),
