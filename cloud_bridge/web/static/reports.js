@@ -137,28 +137,41 @@ function board(rows) {
 
 function causes(rows) {
   const base = frame();
+  const narrow = window.innerWidth < 700;
+  const { max } = extent(rows.filter((row) => row.share), "share");
   return {
     ...base,
     tooltip: { ...base.tooltip, formatter: (one) => words(rows[one.dataIndex], one.seriesType === "bar" ? "share" : "cumulative") },
-    xAxis: { type: "category", data: rows.map((row) => row.name), ...base.axis, axisLabel: { ...base.axis.axisLabel, width: 110, overflow: "break" } },
-    yAxis: [{ type: "value", min: 0, ...base.axis }, { type: "value", min: 0, max: 100, ...base.axis, splitLine: { show: false } }],
+    xAxis: [
+      { type: "value", min: 0, max: Math.min(100, Math.ceil(max / 10) * 10), ...base.axis },
+      { type: "value", min: 0, max: 100, ...base.axis, splitLine: { show: false } },
+    ],
+    yAxis: {
+      type: "category",
+      inverse: true,
+      data: rows.map((row) => row.name),
+      ...base.axis,
+      axisLabel: { ...base.axis.axisLabel, width: narrow ? 120 : 320, overflow: "truncate" },
+      splitLine: { show: false },
+    },
     series: [
       {
-        ...points(rows, "share", false),
+        ...points(rows, "share", true),
         type: "bar",
-        barMaxWidth: 56,
+        barMaxWidth: 22,
         itemStyle: { color: colour("wave") },
         data: rows.map((row) => ({ value: row.share?.value ?? null, href: row.href })),
       },
       {
         type: "line",
-        yAxisIndex: 1,
+        xAxisIndex: 1,
         symbolSize: 6,
         lineStyle: { color: colour("muted"), width: 1 },
         itemStyle: { color: colour("muted") },
-        data: rows.map((row) => ({ value: row.cumulative?.value ?? null, href: row.href })),
+        data: rows.map((row, at) => ({ value: [row.cumulative?.value ?? null, at], href: row.href })),
       },
     ],
+    height_rem: Math.max(10, 5 + rows.length * 1.9),
   };
 }
 
