@@ -55,7 +55,9 @@ def waiting(store: Store, sight: Sight, account: int) -> tuple[Waiting, ...]:
         select(tc.second_scoring, tc.sheet.c.press, t.press, tc.second_scoring.c.second.label("taken"))
         .join(tc.sheet, tc.sheet.c.id == tc.second_scoring.c.first)
         .join(t.press, t.press.c.id == tc.sheet.c.press)
-        .where(tc.second_scoring.c.done_ns.is_(None), tc.sheet.c.account != account, sight.where())
+        # Naming every check-list leads through the index to the few that are open.
+        .where(tc.second_scoring.c.checklist.in_(select(tc.checklist.c.id)), tc.second_scoring.c.done_ns.is_(None))
+        .where(tc.sheet.c.account != account, sight.where())
         .order_by(tc.second_scoring.c.drawn_ns, tc.second_scoring.c.first)
         .limit(WAITING_MAX)
     )

@@ -14,7 +14,7 @@ from cloud_bridge.store.engine import Store
 
 
 class Checklist(Struct, frozen=True, kw_only=True):
-    """A check-list. `published` and `draft` are version numbers; `sheets` were filled and are done, of all versions."""
+    """A check-list. `published` and `draft` are version numbers."""
 
     id: str
     purpose: Purpose
@@ -23,7 +23,6 @@ class Checklist(Struct, frozen=True, kw_only=True):
     definition: Definition
     published: int | None
     draft: int | None
-    sheets: int
 
 
 class Version(Struct, frozen=True, kw_only=True):
@@ -40,10 +39,7 @@ class Version(Struct, frozen=True, kw_only=True):
 
 def checklists(store: Store, *, retired: bool = False) -> tuple[Checklist, ...]:
     """All check-lists, those that fill sheets first; each with its newest published version, else its draft."""
-    done = (
-        select(func.count()).where(t.sheet.c.checklist == t.checklist.c.id, t.sheet.c.turn == 1).where(_done())
-    ).scalar_subquery()
-    query = select(t.checklist, done.label("sheets")).order_by(t.checklist.c.retired, t.checklist.c.made_ns)
+    query = select(t.checklist).order_by(t.checklist.c.retired, t.checklist.c.made_ns)
     if not retired:
         query = query.where(t.checklist.c.retired.is_(False))
     with store.read() as connection:
@@ -60,6 +56,14 @@ def fillable(store: Store) -> tuple[Version, ...]:
 def checklist(store: Store, checklist_id: str) -> Checklist | None:
     """One check-list."""
     return next((one for one in checklists(store, retired=True) if one.id == checklist_id), None)
+
+
+def sheets_done(store: Store) -> dict[str, int]:
+    """How many sheets of each check-list are done, of all versions."""
+    done = (t.sheet.c.turn == 1) & t.sheet.c.done_ns.is_not(None)
+    query = select(t.sheet.c.checklist, func.count()).where(done).group_by(t.sheet.c.checklist)
+    with store.read() as connection:
+        return {row[0]: int(row[1]) for row in connection.execute(query)}
 
 
 def version(store: Store, checklist_id: str, number: int) -> Version | None:
@@ -181,7 +185,6 @@ def _checklist(connection: Connection, row: Any) -> Checklist:
         definition=decode((published or found[0]).definition),
         published=None if published is None else published.version,
         draft=found[0].version if found[0].published_ns is None else None,
-        sheets=row.sheets,
     )
 
 
@@ -195,7 +198,3 @@ def _version(row: Any) -> Version:
         changed_ns=row.changed_ns,
         published_ns=row.published_ns,
     )
-
-
-def _done() -> Any:
-    return t.sheet.c.done_ns.is_not(None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, select, tuple_
+from sqlalchemy import Column, ColumnElement, FromClause, Select, and_, exists, false, func, select, tuple_
 
 from cloud_bridge.checklists.causes import has_cause
 from cloud_bridge.store import tables as t
@@ -23,6 +23,7 @@ from cloud_bridge.store.tables_alarm import alarm_press
 
 COUNTED_MAX: Final = 5000
 """As many are counted, and as many can be changed at once."""
+_FEW: Final = 3000
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -73,11 +74,15 @@ class Asker(Struct, frozen=True):
 
 def page(store: Store, asker: Asker, wanted: Wanted, cursor: Cursor | None = None, limit: int = 50) -> QueuePage:
     """One page of the queue after `cursor`."""
-    query = _rows(asker).where(*conditions(asker, wanted)).order_by(t.press.c.wall_ns.desc(), t.press.c.id.desc())
+    order = (t.press.c.wall_ns.desc(), t.press.c.id.desc())
+    query = select(t.press.c.id).where(*conditions(store, asker, wanted)).order_by(*order)
     if cursor is not None:
         query = query.where(tuple_(t.press.c.wall_ns, t.press.c.id) < tuple_(cursor.wall_ns, cursor.id))
     with store.read() as connection:
-        found = [_row(row) for row in connection.execute(query.limit(limit + 1))]
+        # First which, then what there is to know of them: nothing is joined to rows that are only sorted away.
+        ids = [row.id for row in connection.execute(query.limit(limit + 1))]
+        rows = connection.execute(_rows(asker).where(t.press.c.id.in_(ids)).order_by(*order))
+        found = [_row(row) for row in rows]
     shown = tuple(found[:limit])
     if len(found) <= limit:
         return QueuePage(shown, None)
@@ -93,12 +98,14 @@ def one(store: Store, asker: Asker, press: str) -> QueueRow | None:
 
 def count(store: Store, asker: Asker, wanted: Wanted) -> int:
     """How many presses match; `COUNTED_MAX` + 1 where they are more."""
-    some = select(t.press.c.id).where(*conditions(asker, wanted)).limit(COUNTED_MAX + 1).subquery()
+    query = select(t.press.c.id).where(*conditions(store, asker, wanted))
+    # In the order of the list, which finds enough of them soonest.
+    some = query.order_by(t.press.c.wall_ns.desc(), t.press.c.id.desc()).limit(COUNTED_MAX + 1).subquery()
     with store.read() as connection:
         return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
-def conditions(asker: Asker, wanted: Wanted) -> list[ColumnElement[bool]]:
+def conditions(store: Store, asker: Asker, wanted: Wanted) -> list[ColumnElement[bool]]:
     """What the rows of `press` fulfil that match and may be seen."""
     press = t.press
     found = [] if asker.sight.is_everything else [asker.sight.where()]
@@ -116,8 +123,8 @@ def conditions(asker: Asker, wanted: Wanted) -> list[ColumnElement[bool]]:
         found.append(press.c.wall_ns >= wanted.since_ns)
     if wanted.until_ns is not None:
         found.append(press.c.wall_ns < wanted.until_ns)
-    found += _of_material(wanted)
-    found += _of_opinions(asker.account, wanted)
+    found += _of_material(store, wanted)
+    found += _of_opinions(store, asker.account, wanted)
     if wanted.failures:
         found.append(condition_inside_failure(press))
     if wanted.alarm is not None:
@@ -125,34 +132,43 @@ def conditions(asker: Asker, wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
-def _of_material(wanted: Wanted) -> list[ColumnElement[bool]]:
+def _of_material(store: Store, wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if wanted.sound:
         found.append(_sound())
     if wanted.picture:
-        found.append(_picture())
+        found.append(_among(store, ts.snapshot.c.press, _picture_of(ts.snapshot)) & _picture())
     return found
 
 
-def _of_opinions(account: int, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _of_opinions(store: Store, account: int, wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     press = t.press
     if wanted.reviewed is False:
         found.append(~_seen(account))
     elif wanted.reviewed:
-        # From the few that were reviewed to their presses, not the other way round.
-        found.append(press.c.id.in_(select(tr.review.c.press).where(tr.review.c.account == account)))
+        found.append(_among(store, tr.review.c.press, tr.review.c.account == account))
     if wanted.verdict == "none":
-        judged = tr.judgement.alias("judged")
-        found.append(~exists().where(judged.c.press == press.c.id, judged.c.verdict.is_not(None)))
+        found.append(~exists().where(tr.judgement.c.press == press.c.id, tr.judgement.c.verdict.is_not(None)))
     elif wanted.verdict is not None:
-        judged = tr.judgement.alias("judged")
-        found.append(press.c.id.in_(select(judged.c.press).where(judged.c.verdict == wanted.verdict)))
+        found.append(_among(store, tr.judgement.c.press, tr.judgement.c.verdict == wanted.verdict))
     if wanted.tag is not None:
-        found.append(press.c.id.in_(select(tr.judgement_tag.c.press).where(tr.judgement_tag.c.tag == wanted.tag)))
+        found.append(_among(store, tr.judgement_tag.c.press, tr.judgement_tag.c.tag == wanted.tag))
     if wanted.cause is not None:
         found.append(has_cause(press, wanted.cause) if "." in wanted.cause else false())
     return found
+
+
+def _among(store: Store, column: Column[Any], which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The presses that `column` names in the rows `which`.
+
+    From few of them to their presses; where they are many, from the newest press on, each asked: either way a page
+    touches a few thousand rows, and no planner has to guess.
+    """
+    ids = select(column).where(which)
+    with store.read() as connection:
+        some = connection.execute(select(func.count()).select_from(ids.limit(_FEW + 1).subquery())).scalar_one()
+    return t.press.c.id.in_(ids) if some <= _FEW else exists().where(column == t.press.c.id, which)
 
 
 def _rows(asker: Asker) -> Select[Any]:
@@ -181,7 +197,14 @@ def _sound() -> ColumnElement[bool]:
 
 
 def _picture() -> ColumnElement[bool]:
+    """Whether the press's own box told of a snapshot with a picture that has come."""
+    snapshot = ts.snapshot.alias("own_snapshot")
+    same_box = (snapshot.c.site == t.press.c.site) & (snapshot.c.box == t.press.c.box)
+    return exists().where(snapshot.c.press == t.press.c.id, same_box, _picture_of(snapshot))
+
+
+def _picture_of(snapshot: FromClause) -> ColumnElement[bool]:
     picture = t.track.alias("picture")
-    own = (picture.c.id == ts.snapshot.c.id) & (picture.c.kind == "picture") & (picture.c.state == "complete")
-    same_box = (ts.snapshot.c.site == t.press.c.site) & (ts.snapshot.c.box == t.press.c.box)
-    return exists().where(ts.snapshot.c.press == t.press.c.id, same_box, own)
+    return exists().where(
+        picture.c.id == snapshot.c.id, picture.c.kind == "picture", picture.c.state == str(TrackState.COMPLETE)
+    )

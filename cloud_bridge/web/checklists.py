@@ -57,7 +57,11 @@ class KappaView(Struct, frozen=True):
 def show_checklists(request: AnyRequest) -> Template:
     """All check-lists."""
     translator = translator_of(request)
-    rows = [_row(translator, one) for one in store.checklists(services_of(request).store, retired=True)]
+    known = store.checklists(services_of(request).store, retired=True)
+    done = store.sheets_done(services_of(request).store)
+    rows = [
+        _row(translator, one) | {"sheets": translator.count("checklist.sheets", done.get(one.id, 0))} for one in known
+    ]
     return page(request, "checklists.html", "checklists", rows=rows, purposes=[str(one) for one in Purpose])
 
 
@@ -215,7 +219,6 @@ def _row(t: Translator, one: Checklist) -> dict[str, Any]:
         "published": one.published,
         "draft": one.draft,
         "item_count": t.count("checklist.items", sum(1 for _ in one.definition.items)),
-        "sheets": t.count("checklist.sheets", one.sheets),
         "double_percent": f"{100 * one.double_share:g}",
         "double": t("unit.percent", value=t.number(100 * one.double_share)) if one.double_share else "",
         "retired": one.retired,

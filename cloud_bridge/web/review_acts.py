@@ -146,7 +146,7 @@ def _matching(store: Store, asker: Asker, filters: Filters, data: dict[str, Any]
     seen_ns = _text(data, "seen_ns")
     if re.fullmatch(r"[0-9]{1,18}|[1-8][0-9]{18}", seen_ns) is None:
         raise ValidationException("seen_ns must be the moment at which the page was drawn")
-    wanted = [*queue.conditions(asker, filters.wanted), t.press.c.received_ns <= int(seen_ns)]
+    wanted = [*queue.conditions(store, asker, filters.wanted), t.press.c.received_ns <= int(seen_ns)]
     if "all" not in data:
         chosen = data.get("press", [])
         ids = [known_id(one) for one in ([chosen] if isinstance(chosen, str) else chosen)]
