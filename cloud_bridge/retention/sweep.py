@@ -122,18 +122,10 @@ class Sweep:
         cutoff = cutoff_ns(known[DataClass.CONTACTS], now_ns)
         if cutoff is None:
             return None
-        message = tc.case_message
-        query = (
-            select(tc.case_file.c.id)
-            .where(
-                or_(
-                    tc.case_file.c.id.in_(select(tc.case_contact.c.case)),
-                    tc.case_file.c.id.in_(select(message.c.case).where(message.c.removed_ns.is_(None))),
-                )
-            )
-            .order_by(tc.case_file.c.id)
-            .limit(_LOOKED_AT)
-        )
+        file, contact, message = tc.case_file, tc.case_contact, tc.case_message
+        known_one = select(contact.c.case).where(contact.c.case == file.c.id).exists()
+        written = select(message.c.id).where(message.c.case == file.c.id, message.c.removed_ns.is_(None)).exists()
+        query = select(file.c.id).where(or_(known_one, written)).order_by(file.c.id).limit(_LOOKED_AT)
         found = self._next(query.where(tc.case_file.c.id > after[0]) if after else query)
         for row in found:
             with self._store.write() as connection:
