@@ -57,7 +57,7 @@ def answer_error(request: AnyRequest, error: Exception) -> Response[object] | Te
     """Errors for people as pages, for programs as JSON; without a session pages lead to the login."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status >= 500:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        log.error("%s %r failed", request.method, request.url.path, exc_info=error)
     path = request.url.path
     if path.startswith(_PROGRAM_PATHS):
         detail = error.detail if isinstance(error, HTTPException) and status < 500 else "internal error"
