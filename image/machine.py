@@ -63,6 +63,8 @@ class BoxMachine:
         command += ["-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"]
         command += ["-qmp", f"unix:{monitor},server=on,wait=off", *([] if restarts else ["-no-reboot"])]
         with (folder / "qemu.log").open("ab") as log:
+            # Whoever ends this process, however, leaves no machine behind.
+            command[:0] = ["setpriv", "--pdeathsig", "KILL", "--"]
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             self.qmp = Qmp(monitor)
