@@ -7,13 +7,12 @@ import io
 import re
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
-from xml.etree import ElementTree as ET
-from zipfile import ZipFile
 
 import pytest
 from msgspec import structs
 from report_world import Counted
 from sqlalchemy import insert, select, update
+from workbook import sheets_of
 
 from cloud_bridge.reports.build import Report, figures
 from cloud_bridge.reports.mail_text import body
@@ -29,7 +28,6 @@ from cloud_bridge.store.tables_tally import SLOT_NS
 from cloud_bridge.store.users import Role
 from cloud_bridge.web.i18n import Translator, load_catalogue, zone
 
-SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 EVIL = '=HYPERLINK("http://evil","x")<script>alert(1)</script>'
 
 
@@ -52,31 +50,6 @@ def filled(world, clock):
 def days(clock):
     today = datetime.fromtimestamp(clock() // 10**9, UTC).date()
     return {"since": (today - timedelta(days=29)).isoformat(), "until": (today + timedelta(days=1)).isoformat()}
-
-
-def sheets(data):
-    """name → rows of the cells of a workbook: texts, numbers, None."""
-    with ZipFile(io.BytesIO(data)) as archive:
-        strings = ["".join(one.itertext()) for one in ET.fromstring(archive.read("xl/sharedStrings.xml"))]
-        book = ET.fromstring(archive.read("xl/workbook.xml"))
-        names = [one.get("name") for one in book.iter(f"{SHEET}sheet")]
-        found = {}
-        for number, name in enumerate(names, 1):
-            tree = ET.fromstring(archive.read(f"xl/worksheets/sheet{number}.xml"))
-            assert tree.find(f".//{SHEET}f") is None, "a cell holds a formula"
-            rows = []
-            for row in tree.iter(f"{SHEET}row"):
-                cells = {}
-                for cell in row:
-                    value = cell.find(f"{SHEET}v")
-                    if value is not None:
-                        is_text = cell.get("t") == "s"
-                        cells[re.sub(r"\d", "", cell.get("r"))] = (
-                            strings[int(value.text)] if is_text else float(value.text)
-                        )
-                rows.append(cells)
-            found[name] = rows
-    return found
 
 
 class Cells(HTMLParser):
@@ -126,7 +99,7 @@ def test_page_workbook_csv_and_api_say_the_same(client, world, filled, clock, by
         for row, said in zip(read, table["rows"], strict=True)
     ] == [{key: "" if value is None else value for key, value in said.items()} for said in table["rows"]]
 
-    book = sheets(client.get("/reports/loyalty/xlsx", params=asked).content)
+    book = sheets_of(client.get("/reports/loyalty/xlsx", params=asked).content)
     rows = book["Indices"]
     letters = [column_letters(n) for n in range(len(keys))]
     for said, row in zip(table["rows"], rows[1:], strict=False):
@@ -175,7 +148,7 @@ def test_a_hostile_name_is_text_in_every_form(client, world, filled, clock):
     assert "&lt;script&gt;alert" in page
     line = next(one for one in client.get("/reports/loyalty/csv", params=asked).text.splitlines() if "evil" in one)
     assert line.startswith("\"'=HYPERLINK")
-    book = sheets(client.get("/reports/loyalty/xlsx", params=asked).content)
+    book = sheets_of(client.get("/reports/loyalty/xlsx", params=asked).content)
     assert EVIL in [row.get("A") for row in book["Indices"]]
 
 
@@ -338,7 +311,7 @@ def test_causes_come_with_their_intervals_and_measures(client, judged, clock):
     assert "cause=causes.rude" in page
     text = client.get("/reports/causes/csv", params=asked).text
     assert "'=talked to Ann" in text
-    book = sheets(client.get("/reports/causes/xlsx", params=asked).content)
+    book = sheets_of(client.get("/reports/causes/xlsx", params=asked).content)
     assert [row.get("C") for row in book["Causes"][1:3]] == [7, 4]
     empty = client.get("/api/v1/reports/causes", params=asked | {"place": "jelgava"}).json()["tables"][0]
     assert empty["rows"] == []
