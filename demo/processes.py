@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 STOP_TIMEOUT_S = 10.0
+# Nothing withstands SIGKILL, but a disk that is waited for may hold its end up.
+REAP_TIMEOUT_S = 120.0
 
 
 class ProcessFailedError(Exception):
@@ -70,7 +72,7 @@ class Child:
         """SIGKILL to the process and its children, and reap it."""
         self._signal(signal.SIGKILL)
         if self._process is not None:
-            self._process.wait(STOP_TIMEOUT_S)
+            self._process.wait(REAP_TIMEOUT_S)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int | None:
         """SIGTERM, then SIGKILL for whatever of its group is left; idempotent. Returns the exit status."""
