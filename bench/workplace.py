@@ -79,7 +79,7 @@ _ADMIN = {
     "comments, a month": f"/reports/comments?{_MONTH}",
     "loyalty as XLSX, a month": f"/reports/loyalty/xlsx?by=counter&{_MONTH}",
     "API: presses": "/api/v1/presses?limit=500",
-    "API: receipts": "/api/v1/receipts",
+    "API: receipts": "/api/v1/receipts?site=site-7",
 }
 _BOUND = {
     Role.SITE_MANAGER: {"presses": "/presses", "alarms": "/alarms", "loyalty, a month": f"/reports/loyalty?{_MONTH}"},
