@@ -25,6 +25,9 @@ _VOLATILE = {
     "snapshot": {"received_ns"},
     "track": {"completed_ns"},
     "box": {"status_ns", "health_ns"},
+    # The check-lists that a new database has from the start.
+    "checklist": {"made_ns"},
+    "checklist_version": {"changed_ns", "published_ns"},
     "quarantine": {"id", "times", "first_ns", "last_ns", "reason"},
 }
 _LEFT_OUT = {"change", "audit", "web_session", "account", "tally_dirty", "lease"}
