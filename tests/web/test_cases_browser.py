@@ -52,6 +52,12 @@ def context_of(browser, address, session):
         context.close()
 
 
+def shows(page, selector, text):
+    """The page says so, and hears keys again: its scripts have run when it is loaded."""
+    expect(page.locator(selector).first).to_contain_text(text)
+    page.wait_for_load_state("load")
+
+
 def test_a_case_is_worked_on_by_keyboard_until_it_is_closed(context_of, browser_world):
     case = make_case(browser_world)
     page = context_of().new_page()
@@ -67,25 +73,27 @@ def test_a_case_is_worked_on_by_keyboard_until_it_is_closed(context_of, browser_
     page.keyboard.press("j")
     page.wait_for_url(re.compile(r"\?press="))
     page.keyboard.press("a")
-    expect(page.locator(".events")).to_contain_text("Assigned: anna")
+    shows(page, ".events", "Assigned: anna")
     page.keyboard.press("c")
     page.keyboard.type("A second counter opens at noon.")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator(".event-comment").first).to_contain_text("A second counter opens at noon.")
+    shows(page, ".event-comment", "A second counter opens at noon.")
     page.keyboard.press("s")
     page.keyboard.press("Enter")
-    expect(page.locator(".case-now")).to_contain_text("In work")
+    shows(page, ".case-now", "In work")
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#keys")).to_be_hidden()
     page.keyboard.press("x")
+    expect(page.locator("#cause")).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     page.keyboard.type("Two at noon.")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.locator(".case-now")).to_contain_text("Closed")
+    shows(page, ".case-now", "Closed")
     row = lists.find_case(browser_world.store, case)
     assert (row.status, row.measure, row.closed_by) == (Status.CLOSED, "Two at noon.", "anna")
     assert problems == []
