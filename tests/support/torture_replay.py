@@ -16,7 +16,9 @@ from edge.wire import BRIDGE_STATE_TOPIC, TrackData, chunk_topic, decode_event, 
 # Accounts and the like are not evidence; `box`, `series` and these columns tell when something was heard.
 _TABLES_LEFT_OUT = {
     *("box", "account", "web_session", "audit", "alembic_version", "change", "sqlite_sequence", "series"),
-    *("lease", "tally_dirty"),
+    *("lease", "tally_dirty", "alarm_site", "alarm_dirty"),
+    # What a new database has from the start, and when it got it.
+    *("checklist", "checklist_version"),
 }
 _COLUMNS_LEFT_OUT = {"received_ns", "change", "completed_ns", "first_ns", "last_ns"}
 _TIMEOUT_S = 60.0
